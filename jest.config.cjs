@@ -1,0 +1,30 @@
+/**
+ * One jest configuration, five projects; `SUITE=<name>` or `--selectProjects` picks some.
+ * Sources are ES modules with `.js` extensions; swc turns them into CommonJS for jest.
+ */
+const base = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  transform: {
+    '^.+\\.(ts|js)$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
+  transformIgnorePatterns: ['/node_modules/'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  modulePathIgnorePatterns: ['/dist/', '/.build/'],
+};
+const suite = (displayName, testMatch) => ({ ...base, displayName, testMatch });
+
+module.exports = {
+  projects: [
+    suite('unit', [
+      '<rootDir>/{proto,server,provider}/**/*.test.ts',
+      '<rootDir>/test/*.test.ts',
+    ]),
+    suite('conformance', ['<rootDir>/test/conformance/**/*.test.ts']),
+    suite('acceptance', ['<rootDir>/test/acceptance/**/*.test.ts']),
+    suite('lab', ['<rootDir>/test/lab/**/*.test.ts']),
+  ],
+};
