@@ -1,0 +1,98 @@
+/**
+ * Writes two tables beside the generated messages: `gen/registry.ts`, all files of the contract, and
+ * `gen/comments.ts`, the comment of each message, field, enum, value and method by its full name.
+ * Comments aren't part of a descriptor at run time, and the docs, the Terraform schema and the command
+ * line need them.
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fromBinary } from '@bufbuild/protobuf';
+import {
+  type DescriptorProto,
+  type EnumDescriptorProto,
+  type FileDescriptorProto,
+  FileDescriptorSetSchema,
+} from '@bufbuild/protobuf/wkt';
+
+const image = execFileSync('buf', ['build', '-o', '-#format=binpb', '--path', 'limiquantix'], {
+  maxBuffer: 64 * 1024 * 1024,
+});
+const files = fromBinary(FileDescriptorSetSchema, image).file.filter((file) =>
+  file.name.startsWith('limiquantix/'),
+);
+
+const comments: Record<string, string> = {};
+for (const file of files) collect(file);
+
+const sorted = Object.fromEntries(Object.entries(comments).sort(([a], [b]) => (a < b ? -1 : 1)));
+writeFileSync(
+  'gen/comments.ts',
+  `// Written by scripts/generate-tables.ts; not for editing.\nexport const comments: Readonly<Record<string, string>> = ${JSON.stringify(sorted, null, 1)};\n`,
+);
+
+const names = files.map((file) => file.name.replace(/\.proto$/, '')).sort();
+const symbol = (name: string): string => `file_${name.replaceAll('/', '_')}`;
+writeFileSync(
+  'gen/registry.ts',
+  [
+    '// Written by scripts/generate-tables.ts; not for editing.',
+    "import type { DescFile } from '@bufbuild/protobuf';",
+    ...names.map((name) => `import { ${symbol(name)} } from './${name}_pb.js';`),
+    '',
+    '/** Every file of the contract. */',
+    `export const contractFiles: readonly DescFile[] = [\n${names.map((name) => `  ${symbol(name)},\n`).join('')}];`,
+    '',
+  ].join('\n'),
+);
+
+function collect(file: FileDescriptorProto): void {
+  const byPath = new Map<string, string>();
+  for (const location of file.sourceCodeInfo?.location ?? []) {
+    const text = unwrap(location.leadingComments);
+    if (text !== '') byPath.set(location.path.join('.'), text);
+  }
+  const note = (path: string, name: string): void => {
+    const text = byPath.get(path);
+    if (text !== undefined) comments[name] = text;
+  };
+  const visitEnum = (desc: EnumDescriptorProto, path: string, scope: string): void => {
+    note(path, `${scope}.${desc.name}`);
+    desc.value.forEach((value, i) => {
+      note(`${path}.2.${i}`, `${scope}.${desc.name}.${value.name}`);
+    });
+  };
+  const visitMessage = (desc: DescriptorProto, path: string, scope: string): void => {
+    const name = `${scope}.${desc.name}`;
+    note(path, name);
+    desc.field.forEach((field, i) => {
+      note(`${path}.2.${i}`, `${name}.${field.name}`);
+    });
+    desc.nestedType.forEach((nested, i) => {
+      visitMessage(nested, `${path}.3.${i}`, name);
+    });
+    desc.enumType.forEach((nested, i) => {
+      visitEnum(nested, `${path}.4.${i}`, name);
+    });
+  };
+  file.messageType.forEach((desc, i) => {
+    visitMessage(desc, `4.${i}`, file.package);
+  });
+  file.enumType.forEach((desc, i) => {
+    visitEnum(desc, `5.${i}`, file.package);
+  });
+  file.service.forEach((service, i) => {
+    note(`6.${i}`, `${file.package}.${service.name}`);
+    service.method.forEach((method, j) => {
+      note(`6.${i}.2.${j}`, `${file.package}.${service.name}.${method.name}`);
+    });
+  });
+}
+
+/** Joins the lines of a comment, keeping paragraphs. */
+function unwrap(text: string): string {
+  return text
+    .trim()
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.replace(/\s*\n\s*/g, ' ').trim())
+    .join('\n\n');
+}
