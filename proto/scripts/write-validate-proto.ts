@@ -4,12 +4,12 @@
  * the rules' own definitions stay in the package, which evaluates them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type DescEnum, type DescField, type DescFile, type DescMessage, ScalarType } from '@bufbuild/protobuf';
+import { type DescEnum, type DescExtension, type DescField, type DescFile, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { file_buf_validate_validate } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 
 const pad = (depth: number): string => '  '.repeat(depth);
 
-function fieldType(field: DescField): string {
+function fieldType(field: DescField | DescExtension): string {
   switch (field.fieldKind) {
     case 'map':
       throw new Error(`map field ${field.name}: teach the printer about maps`);
@@ -26,7 +26,7 @@ function fieldType(field: DescField): string {
   }
 }
 
-function printField(field: DescField, depth: number): string {
+function printField(field: DescField | DescExtension, depth: number): string {
   const label =
     field.oneof !== undefined ? '' : field.fieldKind === 'list' ? 'repeated ' : 'optional ';
   return `${pad(depth)}${label}${fieldType(field)} ${field.name} = ${field.number};\n`;
