@@ -1,0 +1,70 @@
+/**
+ * What a driver is: the five members that turn a resource's intent into a backend's objects. The loop in
+ * `loop.ts` calls them; a driver never calls the loop but to poke it. Reads and effects are in `observe`,
+ * `apply` and `remove`; every choice is in `diff`, which is pure.
+ */
+import type { Message } from '@bufbuild/protobuf';
+import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
+
+/** Reads other resources as the loop's view has them, observations included. Synchronous, no I/O. */
+export interface Lookup {
+  /** The resource, or undefined where the view has none. Expected message type is the caller's claim. */
+  get<R extends AnyResource>(type: TypeName, id: string): R | undefined;
+  /** The resources of `type` that refer to `id` in a reference field, or have it as their owner. */
+  referrers<R extends AnyResource>(type: TypeName, id: string): readonly R[];
+  /** All resources of a type. */
+  list<R extends AnyResource>(type: TypeName): readonly R[];
+  /** The loop's clock, in milliseconds since 1970. */
+  nowMs(): number;
+}
+
+/** What `diff` found. */
+export interface Difference<Action, Status extends Message> {
+  /** Steps that bring the world nearer to intent, in order; empty when it is there or must wait. */
+  readonly actions: readonly Action[];
+  /**
+   * The status to report if no action is left. Only the fields that this driver observes are set; the
+   * receiver merges them by the contract's `observer` annotations.
+   */
+  readonly status: Status;
+  /** Look again after this long, besides when something pokes the key. */
+  readonly againAfterMs?: number;
+}
+
+/** A driver: spec → backend operations, for one resource type on one kind of place. */
+export interface Driver<
+  R extends AnyResource = AnyResource,
+  Observed = unknown,
+  Action = unknown,
+  Status extends Message = Message,
+> {
+  /** The resource type that it serves. */
+  readonly type: TypeName;
+  /** Where its loop runs. */
+  readonly runsOn: 'control-plane' | 'node';
+  /** Reads what exists for the resource. Throws LimiError when the backend can't be asked. */
+  observe(resource: R, lookup: Lookup): Promise<Observed>;
+  /** Compares intent with what was observed. Pure. */
+  diff(resource: R, observed: Observed, lookup: Lookup): Difference<Action, Status>;
+  /** Carries out one action. Idempotent: may be repeated after a crash between any two steps. */
+  apply(resource: R, action: Action, lookup: Lookup): Promise<void>;
+  /**
+   * Removes everything that exists for the resource. Idempotent. `waitingFor` says, for people, what
+   * holds it up; the loop asks again when poked and after a while.
+   */
+  remove(resource: R, lookup: Lookup): Promise<Removal>;
+}
+
+/** What came of a removal. */
+export type Removal =
+  | { readonly gone: true }
+  | { readonly gone: false; readonly waitingFor: string; readonly status?: Message };
+
+/** Optional power of a driver: name what it finds of ours in its backend, for cleanup and checks. */
+export interface SupportsInventory {
+  /** The keys of every object in the backend that carries one of our ids. */
+  inventory(): Promise<readonly ResourceKey[]>;
+}
+
+/** Asks the loop to look at a key again, soon; given to a driver's constructor. Never blocks. */
+export type Poke = (key: ResourceKey) => void;

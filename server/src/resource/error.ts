@@ -1,0 +1,50 @@
+/**
+ * The one error that crosses modules. Public text is for the user; `detail` and `cause` are for the log.
+ * The edges (API interceptors, the loop, the command line) print the chain once.
+ */
+import type { Code } from '@connectrpc/connect';
+
+/** A field that is at fault. */
+export interface FieldViolation {
+  /** The field's path, such as `spec.disks["root"].volume.size_gib`. */
+  readonly path: string;
+  /** What is wrong with it and what to do: lower case, no final period. */
+  readonly message: string;
+}
+
+/** How a LimiError is made. */
+export interface LimiErrorInit {
+  /** The Connect code that a client sees. */
+  readonly code: Code;
+  /** A stable word in UPPER_SNAKE, such as `IN_USE`. */
+  readonly reason: string;
+  /** What failed, the value that was given, what to do: lower case, no final period, no credential. */
+  readonly message: string;
+  /** Whether the same call may succeed later. */
+  readonly retryable?: boolean;
+  /** The fields at fault. */
+  readonly violations?: readonly FieldViolation[];
+  /** For the log only: paths, backend texts. */
+  readonly detail?: string;
+  /** The error behind this one. */
+  readonly cause?: unknown;
+}
+
+/** The error that modules of LimiQuantix throw at each other. */
+export class LimiError extends Error {
+  readonly code: Code;
+  readonly reason: string;
+  readonly retryable: boolean;
+  readonly violations: readonly FieldViolation[];
+  readonly detail: string | undefined;
+
+  constructor(init: LimiErrorInit) {
+    super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
+    this.name = 'LimiError';
+    this.code = init.code;
+    this.reason = init.reason;
+    this.retryable = init.retryable ?? false;
+    this.violations = init.violations ?? [];
+    this.detail = init.detail;
+  }
+}
