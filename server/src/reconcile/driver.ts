@@ -5,6 +5,7 @@
  */
 import type { Message } from '@bufbuild/protobuf';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
+import type { ViewChange } from './loop.js';
 
 /** Reads other resources as the loop's view has them, observations included. Synchronous, no I/O. */
 export interface Lookup {
@@ -64,6 +65,21 @@ export type Removal =
 export interface SupportsInventory {
   /** The keys of every object in the backend that carries one of our ids. */
   inventory(): Promise<readonly ResourceKey[]>;
+}
+
+/** Optional power of a driver: remove what belongs to a resource that nobody wants here any more. */
+export interface SupportsStrayRemoval {
+  /** Removes what the backend has for an id that the view doesn't know. Idempotent; keeps user data. */
+  removeStray(id: string): Promise<void>;
+}
+
+/**
+ * Optional power of a driver: say which of its resources depend on a change of another one. Without it,
+ * those that refer to the changed resource or own it are looked at.
+ */
+export interface SupportsTriggers {
+  /** The keys, of this driver's type, to look at. Pure, and cheap: it is called for every change. */
+  triggers(change: ViewChange, lookup: Lookup): readonly ResourceKey[];
 }
 
 /** Asks the loop to look at a key again, soon; given to a driver's constructor. Never blocks. */
