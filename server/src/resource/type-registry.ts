@@ -1,0 +1,187 @@
+/**
+ * What the resource types are, read from the contract's descriptors: each message with the `resource`
+ * option, its service and the fields of the standard methods' requests and responses. Everything generic
+ * asks here; no other code knows a type by name.
+ */
+import type { DescField, DescFile, DescMessage, DescMethod, DescService } from '@bufbuild/protobuf';
+import { getOption, hasOption } from '@bufbuild/protobuf';
+import { contractFiles } from '@limiquantix/proto/registry.js';
+import {
+  Readiness,
+  resource as resourceOption,
+  Scope,
+} from '@limiquantix/proto/resource/v1/options_pb.js';
+import type { TypeName } from './resource.js';
+
+/** The standard methods of a type, with the fields that hold the resource. */
+export interface StandardMethods {
+  readonly create: MethodFields;
+  readonly get: Pick<MethodFields, 'method' | 'response'>;
+  /** `response` is the repeated field of the page. */
+  readonly list: Pick<MethodFields, 'method' | 'response'>;
+  readonly update: MethodFields;
+  readonly delete: Pick<MethodFields, 'method' | 'response'>;
+  readonly watch: Pick<MethodFields, 'method' | 'response'>;
+}
+
+/** A method and where its messages hold the resource. */
+export interface MethodFields {
+  readonly method: DescMethod;
+  /** The request's field that holds the resource. */
+  readonly request: DescField;
+  /** The response's field that holds the resource, or the page of them. */
+  readonly response: DescField;
+}
+
+/** A resource type. */
+export interface ResourceType {
+  /** Its one name, such as `storage_pool`. */
+  readonly type: TypeName;
+  readonly plural: string;
+  /** For messages: `storage pool`. */
+  readonly label: string;
+  readonly scope: 'project' | 'installation';
+  /** Whether clients wait for the condition Ready, or for nothing. */
+  readonly readiness: 'condition' | 'stored';
+  /** Paths of the fields that the command line shows. */
+  readonly columns: readonly string[];
+  readonly message: DescMessage;
+  readonly spec: DescMessage;
+  readonly status: DescMessage;
+  readonly service: DescService;
+  readonly methods: StandardMethods;
+}
+
+/** All resource types. */
+export interface TypeRegistry {
+  /** In the order of the contract's files. */
+  readonly types: readonly ResourceType[];
+  /** The type, or undefined where there is none of that name. */
+  find(type: TypeName): ResourceType | undefined;
+  /** The type. Throws where there is none of that name: the caller has it from the contract. */
+  get(type: TypeName): ResourceType;
+  /** The type whose resources are messages of this full name, or undefined. */
+  findByMessage(typeName: string): ResourceType | undefined;
+}
+
+/** Reads the resource types out of descriptors. Throws where one lacks its service or a method. */
+export function createTypeRegistry(files: readonly DescFile[]): TypeRegistry {
+  const services = files.flatMap((file) => file.services);
+  const types = files
+    .flatMap((file) => file.messages)
+    .filter((message) => hasOption(message, resourceOption))
+    .map((message) => readType(message, services));
+  const byName = new Map(types.map((type) => [type.type, type]));
+  const byMessage = new Map(types.map((type) => [type.message.typeName, type]));
+  return {
+    types,
+    find: (type) => byName.get(type),
+    get(type) {
+      const found = byName.get(type);
+      if (found === undefined) throw new Error(`the contract has no resource type ${type}`);
+      return found;
+    },
+    findByMessage: (typeName) => byMessage.get(typeName),
+  };
+}
+
+/** The types of the contract that this build was made with. */
+export const contractTypes: TypeRegistry = createTypeRegistry(contractFiles);
+
+function readType(message: DescMessage, services: readonly DescService[]): ResourceType {
+  const option = getOption(message, resourceOption);
+  const { service, methods } = findMethods(message, services);
+  return {
+    type: option.type,
+    plural: option.plural,
+    label: option.type.replaceAll('_', ' '),
+    scope: option.scope === Scope.INSTALLATION ? 'installation' : 'project',
+    readiness: option.readiness === Readiness.STORED ? 'stored' : 'condition',
+    columns: option.columns,
+    message,
+    spec: messageOf(message, 'spec'),
+    status: messageOf(message, 'status'),
+    service,
+    methods,
+  };
+}
+
+function messageOf(parent: DescMessage, name: string): DescMessage {
+  const field = parent.fields.find((candidate) => candidate.name === name);
+  if (field?.fieldKind !== 'message') throw new Error(`${parent.typeName} has no message ${name}`);
+  return field.message;
+}
+
+function findMethods(
+  message: DescMessage,
+  services: readonly DescService[],
+): { service: DescService; methods: StandardMethods } {
+  const createName = `Create${message.name}`;
+  const service = services.find((candidate) =>
+    candidate.methods.some(({ name, input }) => name === createName && holds(input, message)),
+  );
+  if (service === undefined) throw new Error(`no service has ${createName}`);
+  const named = (verb: string): DescMethod =>
+    find(service, verb, ({ name }) => name === `${verb}${message.name}`);
+  const both = (method: DescMethod): MethodFields => ({
+    method,
+    request: fieldOf(method.input, message, 'message'),
+    response: fieldOf(method.output, message, 'message'),
+  });
+  const answer = (method: DescMethod, kind: 'message' | 'list' = 'message') => ({
+    method,
+    response: fieldOf(method.output, message, kind),
+  });
+  return {
+    service,
+    methods: {
+      create: both(named('Create')),
+      get: answer(named('Get')),
+      list: answer(find(service, 'List', listsOf(message)), 'list'),
+      update: both(named('Update')),
+      delete: answer(named('Delete')),
+      watch: answer(find(service, 'Watch', watches(message))),
+    },
+  };
+}
+
+type MethodTest = (method: DescMethod) => boolean;
+
+function listsOf(message: DescMessage): MethodTest {
+  return ({ name, output }) => name.startsWith('List') && holds(output, message, 'list');
+}
+
+function watches(message: DescMessage): MethodTest {
+  return ({ name, output, methodKind }) =>
+    name.startsWith('Watch') && methodKind === 'server_streaming' && holds(output, message);
+}
+
+function find(service: DescService, verb: string, matches: MethodTest): DescMethod {
+  const method = service.methods.find(matches);
+  if (method === undefined) throw new Error(`${service.typeName} has no method ${verb}`);
+  return method;
+}
+
+function holds(
+  container: DescMessage,
+  message: DescMessage,
+  kind: 'message' | 'list' = 'message',
+): boolean {
+  return container.fields.some((field) => isOf(field, message, kind));
+}
+
+function fieldOf(
+  container: DescMessage,
+  message: DescMessage,
+  kind: 'message' | 'list',
+): DescField {
+  const field = container.fields.find((candidate) => isOf(candidate, message, kind));
+  if (field === undefined) {
+    throw new Error(`${container.typeName} has no field of ${message.typeName}`);
+  }
+  return field;
+}
+
+function isOf(field: DescField, message: DescMessage, kind: 'message' | 'list'): boolean {
+  return field.fieldKind === kind && field.message?.typeName === message.typeName;
+}
