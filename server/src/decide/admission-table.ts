@@ -1,0 +1,14 @@
+/** Which admission each type has. A type without a row is stored as the user wrote it. */
+import { type AdmissionTable, admissionTable, admits } from '../api/admission.js';
+import { admitNetwork } from './admit-network.js';
+import { admitPort } from './admit-port.js';
+import { admitVm } from './admit-vm.js';
+import { admitVolume } from './admit-volume.js';
+
+/** The admission of every type that decides something. */
+export const admission: AdmissionTable = admissionTable(
+  admits('vm', admitVm),
+  admits('volume', admitVolume),
+  admits('network', admitNetwork),
+  admits('port', admitPort),
+);
