@@ -1,0 +1,82 @@
+/**
+ * A resource as the store has it: encoded without its revision, which is the store's to give, together
+ * with the index entries that belong to it. Pure.
+ */
+import { clone, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { Entry, Write } from '../store/store.js';
+import { childKey, nameKey, recordKey, referenceKey } from './keys.js';
+import { specReferences } from './references.js';
+import type { AnyResource } from './resource.js';
+import type { ResourceType } from './type-registry.js';
+
+/** A resource's bytes. The header's `revision` isn't in them. */
+export function encodeRecord(type: ResourceType, resource: AnyResource): Uint8Array {
+  if (resource.revision === 0n) return toBinary(type.message, resource);
+  const copy = clone(type.message, resource) as AnyResource;
+  copy.revision = 0n;
+  return toBinary(type.message, copy);
+}
+
+/** The resource in an entry of the store, with its revision. */
+export function decodeRecord(
+  type: ResourceType,
+  entry: Pick<Entry, 'value' | 'revision'>,
+): AnyResource {
+  const resource = fromBinary(type.message, entry.value) as AnyResource;
+  resource.revision = entry.revision;
+  return resource;
+}
+
+const encoder = new TextEncoder();
+
+/** The bytes of a key that only points at something. */
+export const encodeText = (text: string): Uint8Array => encoder.encode(text);
+
+const decoder = new TextDecoder();
+
+/** The text in such bytes. */
+export const decodeText = (bytes: Uint8Array): string => decoder.decode(bytes);
+
+/**
+ * The writes that store a resource and bring its index entries (name, references, owner) from what
+ * `before` needed to what it needs. Without `before`, it is new.
+ */
+export function recordWrites(
+  type: ResourceType,
+  resource: AnyResource,
+  before?: AnyResource,
+): readonly Write[] {
+  const id = encodeText(resource.id);
+  const [old, now] = [
+    before === undefined ? [] : indexKeys(type, before),
+    indexKeys(type, resource),
+  ];
+  const writes: Write[] = [
+    {
+      kind: 'put',
+      key: recordKey(type.type, resource.id),
+      value: encodeRecord(type, resource),
+    },
+  ];
+  for (const key of now) if (!old.includes(key)) writes.push({ kind: 'put', key, value: id });
+  for (const key of old) if (!now.includes(key)) writes.push({ kind: 'delete', key });
+  return writes;
+}
+
+/** Every key that a resource has besides its claims and its deletion mark, its record first. */
+export function recordKeys(type: ResourceType, resource: AnyResource): readonly string[] {
+  return [recordKey(type.type, resource.id), ...indexKeys(type, resource)];
+}
+
+/** The key of a resource's name. */
+export function nameKeyOf(type: ResourceType, resource: AnyResource): string {
+  return nameKey({ type: type.type, projectId: resource.projectId, name: resource.name });
+}
+
+function indexKeys(type: ResourceType, resource: AnyResource): readonly string[] {
+  const source = { type: type.type, id: resource.id };
+  const keys = new Set([nameKeyOf(type, resource)]);
+  for (const { id } of specReferences(type, resource)) keys.add(referenceKey(id, source));
+  if (resource.owner !== undefined) keys.add(childKey(resource.owner.id, source));
+  return [...keys];
+}

@@ -1,0 +1,35 @@
+/**
+ * Leaves out what must not pass a border: secrets on the way out, output-only fields on the way in. Pure:
+ * a message is copied before it is changed, and returned as it is where there is nothing to leave out.
+ */
+import { clone } from '@bufbuild/protobuf';
+import { createWalk, type Walk, writeField } from './field-access.js';
+import type { AnyResource } from './resource.js';
+import type { ResourceType } from './type-registry.js';
+
+const walkSecrets = createWalk((behavior) => behavior.secret);
+const walkOutputOnly = createWalk((behavior) => behavior.outputOnly);
+
+/** The resource without its secrets: what may be answered, logged or shown. */
+export function withoutSecrets<R extends AnyResource>(type: ResourceType, resource: R): R {
+  return without(walkSecrets, type, resource);
+}
+
+/** The resource without what clients can't set: its status and the server's part of the header. */
+export function withoutOutputOnly<R extends AnyResource>(type: ResourceType, resource: R): R {
+  return without(walkOutputOnly, type, resource);
+}
+
+function without<R extends AnyResource>(walk: Walk, type: ResourceType, resource: R): R {
+  const desc = type.message;
+  let found = false;
+  walk({ desc, message: resource, path: '' }, () => {
+    found = true;
+  });
+  if (!found) return resource;
+  const copy = clone(desc, resource) as R;
+  walk({ desc, message: copy, path: '' }, ({ parent, field }) => {
+    writeField(parent, field, undefined);
+  });
+  return copy;
+}
