@@ -6,7 +6,7 @@ import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import type { Lookup } from '../reconcile/driver.js';
 import type { Candidate, Constraints, Demand } from './placement.js';
-import { poolSpans } from './pool-span.js';
+import { isSpanned } from './pool-span.js';
 
 /** The contract's defaults of NodeSpec. */
 const cpuOvercommitDefault = 8;
@@ -74,7 +74,7 @@ function volumeChecks(volume: Volume, lookup: Lookup): ((node: Candidate) => str
   if (pool === undefined) return [() => `the pool of volume ${volume.name} is unknown`];
   return [
     (node) => {
-      if (!poolSpans(pool, node)) return `storage pool ${pool.name} does not span it`;
+      if (!isSpanned(pool, node)) return `storage pool ${pool.name} does not span it`;
       const there = pool.status?.nodes[node.id];
       if (there?.ready === true) return undefined;
       const why = there === undefined || there.message === '' ? '' : ` (${there.message})`;

@@ -1,0 +1,184 @@
+import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
+import {
+  type VirtualMachine,
+  VirtualMachinePhase,
+  type VirtualMachineStatus,
+  VirtualMachineStatusSchema,
+} from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { candidateOf, constraintsOf, demandOf } from '../../decide/candidates.js';
+import { decidePlacement, type Placement } from '../../decide/placement.js';
+import { judgeVm } from '../../decide/vm-readiness.js';
+import type {
+  Difference,
+  Driver,
+  Lookup,
+  Removal,
+  SupportsTriggers,
+} from '../../reconcile/driver.js';
+import type { ViewChange } from '../../reconcile/loop.js';
+import { patched } from '../../resource/patched.js';
+import type { AnyResource, ResourceKey } from '../../resource/resource.js';
+import type { Allocation } from './allocation.js';
+import type { NodeLinks } from './node-links.js';
+
+/** What the driver works with. */
+export interface VmDriverOptions {
+  readonly allocation: Allocation;
+  readonly links: NodeLinks;
+  /** Requests the deletion of a resource; idempotent. */
+  readonly requestDeletion: (key: ResourceKey) => Promise<void>;
+}
+
+/** What there is to know beside the resources. */
+interface Observed {
+  /** Undefined where the machine has a node already. */
+  readonly placement: Placement | undefined;
+  readonly nodeConnected: boolean;
+}
+
+/** The driver for `vm` in the control plane. */
+export class VmControlDriver
+  implements Driver<VirtualMachine, Observed, never, VirtualMachineStatus>, SupportsTriggers
+{
+  readonly type = 'vm';
+  readonly runsOn = 'control-plane';
+  readonly #options: VmDriverOptions;
+  /** Machines that no node could take when they were last looked at. */
+  readonly #waiting = new Set<string>();
+
+  constructor(options: VmDriverOptions) {
+    this.#options = options;
+  }
+
+  /** Proposes a node where the machine has none, and holds the room for it. */
+  async observe(vm: VirtualMachine, lookup: Lookup): Promise<Observed> {
+    const nodeId = vm.status?.nodeId ?? '';
+    if (nodeId !== '') {
+      this.#waiting.delete(vm.id);
+      return { placement: undefined, nodeConnected: this.#options.links.isConnected(nodeId) };
+    }
+    return { placement: this.#place(vm, lookup), nodeConnected: true };
+  }
+
+  diff(
+    vm: VirtualMachine,
+    observed: Observed,
+    lookup: Lookup,
+  ): Difference<never, VirtualMachineStatus> {
+    const { placement, nodeConnected } = observed;
+    const placed = placement?.kind === 'placed' ? placement : undefined;
+    const status = patched(VirtualMachineStatusSchema, vm.status, {
+      observedGeneration: vm.generation,
+      nodeId: placed?.nodeId ?? vm.status?.nodeId ?? '',
+      placementReasons: [...(placement?.reasons ?? vm.status?.placementReasons ?? [])],
+    });
+    const judged = judgeVm(vm, { status, lookup, nodeConnected });
+    return { actions: [], status: Object.assign(status, judged) };
+  }
+
+  async apply(): Promise<void> {
+    throw new Error('this driver has no actions');
+  }
+
+  /** The guest goes first, then what the machine owns, then the machine itself. */
+  async remove(vm: VirtualMachine, lookup: Lookup): Promise<Removal> {
+    const { links, requestDeletion, allocation } = this.#options;
+    const status = patched(VirtualMachineStatusSchema, vm.status, {
+      observedGeneration: vm.generation,
+      phase: VirtualMachinePhase.DELETING,
+    });
+    const nodeId = vm.status?.nodeId ?? '';
+    if (nodeId !== '' && !links.isRemoved(nodeId, { type: 'vm', id: vm.id })) {
+      return { gone: false, waitingFor: 'its node to remove the guest', status };
+    }
+    const owned = this.#ownedBy(vm, lookup);
+    for (const { key, resource } of owned) {
+      if (resource.deletionRequestedAt === undefined) await requestDeletion(key);
+    }
+    if (owned.length > 0) {
+      return { gone: false, waitingFor: `${owned.length} volumes and ports`, status };
+    }
+    this.#waiting.delete(vm.id);
+    allocation.release(vm.id);
+    return { gone: true };
+  }
+
+  triggers(change: ViewChange, lookup: Lookup): readonly ResourceKey[] {
+    switch (change.key.type) {
+      case 'vm':
+        return change.resource === undefined ? this.#waitingKeys() : [];
+      case 'volume':
+      case 'port':
+        return usersOf(change, lookup);
+      case 'node':
+        return this.#onNode(change, lookup);
+      case 'storage_pool':
+        return this.#waitingKeys();
+      default:
+        return [];
+    }
+  }
+
+  #place(vm: VirtualMachine, lookup: Lookup): Placement {
+    const { allocation } = this.#options;
+    if (vm.spec === undefined) return { kind: 'rejected', reasons: ['it has no spec'] };
+    allocation.release(vm.id);
+    const demand = demandOf(vm.spec);
+    const candidates = lookup
+      .list<Node>('node')
+      .map((node) => candidateOf(node, allocation.usedOf(node.id)));
+    const placement = decidePlacement(demand, constraintsOf(vm, lookup), candidates);
+    if (placement.kind === 'placed') {
+      allocation.hold(vm.id, placement.nodeId, demand);
+      this.#waiting.delete(vm.id);
+    } else {
+      this.#waiting.add(vm.id);
+    }
+    return placement;
+  }
+
+  #waitingKeys(): ResourceKey[] {
+    return [...this.#waiting].map((id) => ({ type: 'vm', id }));
+  }
+
+  /** A node that comes or goes concerns its machines; one that gets room, those that wait. */
+  #onNode({ key, resource, previous }: ViewChange, lookup: Lookup): ResourceKey[] {
+    const now = resource as Node | undefined;
+    const before = previous as Node | undefined;
+    const samePhase = now?.status?.phase === before?.status?.phase;
+    const sameRoom =
+      now?.generation === before?.generation &&
+      now?.status?.memory?.totalMib === before?.status?.memory?.totalMib;
+    if (samePhase && sameRoom) return [];
+    const there = samePhase
+      ? []
+      : lookup.list<VirtualMachine>('vm').filter((vm) => vm.status?.nodeId === key.id);
+    return [...this.#waitingKeys(), ...there.map((vm) => ({ type: 'vm', id: vm.id }))];
+  }
+
+  #ownedBy(
+    vm: VirtualMachine,
+    lookup: Lookup,
+  ): { readonly key: ResourceKey; readonly resource: AnyResource }[] {
+    return ['port', 'volume'].flatMap((type) =>
+      lookup
+        .referrers(type, vm.id)
+        .filter((child) => child.owner?.id === vm.id)
+        .filter((child) => type !== 'volume' || !isKept(vm, child.owner?.device ?? ''))
+        .map((resource) => ({ key: { type, id: resource.id }, resource })),
+    );
+  }
+}
+
+/** Whether the user wants the disk's volume to outlive the machine. */
+function isKept(vm: VirtualMachine, device: string): boolean {
+  const disk = vm.spec?.disks[device];
+  return disk?.source.case === 'volume' && disk.source.value.keep;
+}
+
+function usersOf({ key, resource, previous }: ViewChange, lookup: Lookup): ResourceKey[] {
+  const keys = lookup.referrers('vm', key.id).map((vm) => ({ type: 'vm', id: vm.id }));
+  const owner = (resource ?? previous)?.owner;
+  if (owner?.type === 'vm') keys.push({ type: 'vm', id: owner.id });
+  return keys;
+}
