@@ -255,7 +255,9 @@ function behaviours(start: () => Promise<Subject>): void {
   test('makes a running domain transient when it is undefined', async () => {
     const domain = await api.defineXml(domainXml());
     await api.create(domain, 0);
+    expect(await api.isPersistent(domain)).toBe(true);
     await api.undefine(domain, 0);
+    expect(await api.isPersistent(domain)).toBe(false);
     await expect(api.undefine(domain, 0)).rejects.toMatchObject(
       fails(LibvirtErrorCode.OPERATION_INVALID),
     );
@@ -317,6 +319,7 @@ function behaviours(start: () => Promise<Subject>): void {
       api.attachDevice(domain, { xml: disk('vdb', 'a'), flags: both }),
     ).rejects.toMatchObject(fails(LibvirtErrorCode.CONFIG_UNSUPPORTED));
     await api.blockResize(domain, 'vda', 2_097_152n);
+    expect((await api.blockInfo(domain, 'vda')).capacityBytes).toBe(2_097_152n);
     await expect(api.blockResize(domain, 'vdq', 2_097_152n)).rejects.toMatchObject(
       fails(LibvirtErrorCode.INVALID_ARG),
     );

@@ -43,6 +43,13 @@ export interface DomainStateInfo {
   readonly reason: number;
 }
 
+/** Sizes of a disk: `capacityBytes` is what the guest sees. */
+export interface BlockInfo {
+  readonly allocationBytes: bigint;
+  readonly capacityBytes: bigint;
+  readonly physicalBytes: bigint;
+}
+
 /** One XML device or one definition, and the flags of the call. */
 export interface DeviceChange {
   readonly xml: string;
@@ -83,6 +90,8 @@ export interface LibvirtApi {
   undefine(domain: Domain, flags: number): Promise<void>;
   xmlDesc(domain: Domain, flags: number): Promise<string>;
   state(domain: Domain): Promise<DomainStateInfo>;
+  /** Whether the domain has a definition that outlives its run. */
+  isPersistent(domain: Domain): Promise<boolean>;
 
   create(domain: Domain, flags: number, timeoutMs?: number): Promise<Domain>;
   /** Starts a transient domain, which is forgotten when it stops. */
@@ -98,7 +107,9 @@ export interface LibvirtApi {
   /** A live detach ends with a `deviceRemoved` event, when the guest has let go. */
   detachDevice(domain: Domain, change: DeviceChange): Promise<void>;
   updateDevice(domain: Domain, change: DeviceChange): Promise<void>;
-  /** Tells a running domain that the disk `target` (such as `vda`) has grown. */
+  /** The sizes of the disk `target` (such as `vda`). */
+  blockInfo(domain: Domain, target: string): Promise<BlockInfo>;
+  /** Grows the disk `target` of a running domain, its file included, and tells the guest. */
   blockResize(domain: Domain, target: string, sizeBytes: bigint): Promise<void>;
   setVcpus(domain: Domain, count: number, flags: number): Promise<void>;
   setMemory(domain: Domain, memoryKib: bigint, flags: number): Promise<void>;

@@ -168,6 +168,8 @@ function definitionCalls(call: Call) {
       call('domainUndefineFlags', PROCEDURES.domainUndefineFlags, { dom, flags }),
     xmlDesc: async (dom: Domain, flags: number) =>
       (await call('domainGetXmlDesc', PROCEDURES.domainGetXmlDesc, { dom, flags })).xml,
+    isPersistent: async (dom: Domain) =>
+      (await call('domainIsPersistent', PROCEDURES.domainIsPersistent, { dom })).persistent === 1,
     state: (dom: Domain) => call('domainGetState', PROCEDURES.domainGetState, { dom, flags: 0 }),
   };
 }
@@ -205,6 +207,8 @@ function deviceCalls(call: Call) {
       call('domainDetachDevice', PROCEDURES.domainDetachDeviceFlags, { dom, xml, flags }),
     updateDevice: (dom: Domain, { xml, flags }: { xml: string; flags: number }) =>
       call('domainUpdateDevice', PROCEDURES.domainUpdateDeviceFlags, { dom, xml, flags }),
+    blockInfo: (dom: Domain, path: string) =>
+      call('domainGetBlockInfo', PROCEDURES.domainGetBlockInfo, { dom, path, flags: 0 }),
     blockResize: (dom: Domain, disk: string, size: bigint) =>
       call('domainBlockResize', PROCEDURES.domainBlockResize, { dom, disk, size, flags: 1 }),
     setVcpus: (dom: Domain, count: number, flags: number) =>

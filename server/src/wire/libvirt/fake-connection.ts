@@ -132,6 +132,8 @@ function definitionCalls(daemon: FakeLibvirtd, run: Run) {
         const secure = (flags & XmlFlag.SECURE) !== 0;
         return formatXml(secure ? definition : withoutPasswords(definition));
       }),
+    isPersistent: (ref: Domain) =>
+      run('isPersistent', () => daemon.find(ref.uuid, ref.name).persistent !== undefined),
     state: (ref: Domain) =>
       run('state', () => {
         const { state, reason } = daemon.find(ref.uuid, ref.name);
@@ -191,13 +193,17 @@ function deviceCalls(daemon: FakeLibvirtd, run: Run) {
       act('detachDevice', ref, (each) => each.detach(change.xml, change.flags)),
     updateDevice: (ref: Domain, change: Change) =>
       act('updateDevice', ref, (each) => each.update(change.xml, change.flags)),
-    blockResize: (ref: Domain, target: string, _sizeBytes: bigint) =>
+    blockInfo: (ref: Domain, target: string) =>
+      run('blockInfo', () => {
+        const domain = daemon.find(ref.uuid, ref.name);
+        const path = diskPath(domain.live ?? domain.persistent, target);
+        const capacityBytes = daemon.disks.sizeBytes(path);
+        return { capacityBytes, allocationBytes: capacityBytes, physicalBytes: capacityBytes };
+      }),
+    blockResize: (ref: Domain, target: string, sizeBytes: bigint) =>
       act('blockResize', ref, (domain) => {
         domain.requireActive();
-        const found = devicesOf(domain.live).some(
-          (device) => childOf(device, 'target')?.attributes['dev'] === target,
-        );
-        if (!found) throw invalidArgument(`disk '${target}' was not found in the domain config`);
+        daemon.disks.resize(diskPath(domain.live, target), sizeBytes);
       }),
     setVcpus: (ref: Domain, count: number, flags: number) =>
       act('setVcpus', ref, (domain) =>
@@ -235,6 +241,16 @@ function guestCalls(daemon: FakeLibvirtd, run: Run) {
     agentCommand: (ref: Domain, command: string, _timeoutSeconds: number) =>
       run('agentCommand', () => daemon.find(ref.uuid, ref.name).agentCommand(command)),
   };
+}
+
+function diskPath(definition: XmlElement | undefined, target: string): string {
+  const disk = devicesOf(definition).find(
+    (device) => childOf(device, 'target')?.attributes['dev'] === target,
+  );
+  if (disk === undefined) {
+    throw invalidArgument(`disk '${target}' was not found in the domain config`);
+  }
+  return childOf(disk, 'source')?.attributes['file'] ?? '';
 }
 
 /** A call that the daemon never answers. */

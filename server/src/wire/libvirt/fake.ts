@@ -14,6 +14,13 @@ import { childOf, type XmlElement } from './xml.js';
 /** How domains of type `kvm` start on a simulated node. */
 export type FakeKvm = 'works' | 'fails' | 'hangs';
 
+/** The disk files of a simulated node, by path. */
+export interface FakeDisks {
+  exists(path: string): boolean;
+  sizeBytes(path: string): bigint;
+  resize(path: string, sizeBytes: bigint): void;
+}
+
 /** What a simulated node is. */
 export interface FakeLibvirtdOptions {
   readonly timers: Timers;
@@ -23,8 +30,8 @@ export interface FakeLibvirtdOptions {
   readonly kvm?: FakeKvm;
   /** Makes the UUID of a definition that has none. */
   readonly newUuid?: () => string;
-  /** Whether a disk's file is there; without it, every file is. */
-  readonly fileExists?: (path: string) => boolean;
+  /** The files of disks; without it, every file is there and empty at first. */
+  readonly disks?: FakeDisks;
   readonly guest?: Partial<FakeGuestOptions>;
 }
 
@@ -60,6 +67,7 @@ export class FakeLibvirtd {
   readonly memoryKib: bigint;
   readonly timers: Timers;
   readonly kvm: FakeKvm;
+  readonly disks: FakeDisks;
   private readonly domains = new Map<string, FakeDomain>();
   private readonly connections = new Set<(reason: Error) => void>();
   private readonly eventSinks = new Set<(event: DomainEvent) => void>();
@@ -74,6 +82,7 @@ export class FakeLibvirtd {
     this.memoryKib = options.memoryKib ?? MEMORY_KIB;
     this.kvm = options.kvm ?? 'fails';
     this.timers = options.timers;
+    this.disks = options.disks ?? createFakeDisks();
     this.host = {
       timers: options.timers,
       guest: { ...GUEST_DEFAULTS, ...options.guest },
@@ -210,18 +219,26 @@ export class FakeLibvirtd {
   }
 
   private checkStart(definition: XmlElement): void {
-    const { fileExists } = this.options;
     if (definition.attributes['type'] === 'kvm' && this.kvm === 'fails') {
       const text = 'internal error: process exited while connecting to monitor: no KVM here';
       throw libvirtError(LibvirtErrorCode.INTERNAL_ERROR, text, LibvirtErrorDomain.QEMU);
     }
     for (const device of devicesOf(definition)) {
       const path = childOf(device, 'source')?.attributes['file'];
-      if (path === undefined || fileExists === undefined || fileExists(path)) continue;
+      if (path === undefined || this.disks.exists(path)) continue;
       const text = `Cannot access storage file '${path}': No such file or directory`;
       throw libvirtError(LibvirtErrorCode.SYSTEM_ERROR, text);
     }
   }
+}
+
+function createFakeDisks(): FakeDisks {
+  const sizes = new Map<string, bigint>();
+  return {
+    exists: () => true,
+    sizeBytes: (path) => sizes.get(path) ?? 0n,
+    resize: (path, sizeBytes) => void sizes.set(path, sizeBytes),
+  };
 }
 
 function exists(message: string): Error {

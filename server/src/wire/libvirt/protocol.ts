@@ -164,6 +164,12 @@ export const PROCEDURES = {
     xdrStruct({ feature: xdrInt }),
     xdrStruct({ supported: xdrInt }),
   ),
+  domainIsPersistent: remote(151, domOnly, xdrStruct({ persistent: xdrInt })),
+  domainGetBlockInfo: remote(
+    194,
+    xdrStruct({ dom: xdrDomain, path: string, flags: xdrUint }),
+    xdrStruct({ allocationBytes: xdrUhyper, capacityBytes: xdrUhyper, physicalBytes: xdrUhyper }),
+  ),
   authList: remote(66, xdrVoid, xdrStruct({ types: xdrArray(xdrInt, AUTH_TYPES_MAX) })),
   connectGetLibVersion: remote(157, xdrVoid, xdrStruct({ version: xdrUhyper })),
   domainAttachDeviceFlags: remote(160, domXmlFlags, xdrVoid),
