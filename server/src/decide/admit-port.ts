@@ -13,9 +13,9 @@ import {
 } from '@limiquantix/proto/network/v1/port_pb.js';
 import type { AdmissionInput, AdmissionResult, Claim } from '../api/admission.js';
 import type { Random } from '../reconcile/clock.js';
-import type { Lookup } from '../reconcile/driver.js';
 import { LimiError } from '../resource/error.js';
 import { ipClaimKey, macClaimKey } from '../resource/keys.js';
+import type { Lookup } from '../resource/lookup.js';
 import { decideAddress, decideMac, refuseFixedAddress } from './ipam.js';
 
 /** Decides on a port of its own. */

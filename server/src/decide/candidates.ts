@@ -4,7 +4,7 @@ import { NodePhase } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { VirtualMachine, VirtualMachineSpec } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import type { Lookup } from '../reconcile/driver.js';
+import type { Lookup } from '../resource/lookup.js';
 import type { Candidate, Constraints, Demand } from './placement.js';
 import { isSpanned } from './pool-span.js';
 

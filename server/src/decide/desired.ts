@@ -10,8 +10,8 @@ import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import type { Image } from '@limiquantix/proto/storage/v1/image_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import type { Lookup } from '../reconcile/driver.js';
 import type { ViewChange } from '../reconcile/loop.js';
+import type { Lookup } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import { isSpanned } from './pool-span.js';
 

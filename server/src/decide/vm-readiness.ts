@@ -13,7 +13,7 @@ import {
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import { type Condition, ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
-import type { Lookup } from '../reconcile/driver.js';
+import type { Lookup } from '../resource/lookup.js';
 import { failed, notReady, ready, readyOf } from '../resource/ready.js';
 import { volumesOf } from './candidates.js';
 

@@ -4,20 +4,11 @@
  * `apply` and `remove`; every choice is in `diff`, which is pure.
  */
 import type { Message } from '@bufbuild/protobuf';
+import type { Lookup } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import type { ViewChange } from './loop.js';
 
-/** Reads other resources as the loop's view has them, observations included. Synchronous, no I/O. */
-export interface Lookup {
-  /** The resource, or undefined where the view has none. Expected message type is the caller's claim. */
-  get<R extends AnyResource>(type: TypeName, id: string): R | undefined;
-  /** The resources of `type` that refer to `id` in a reference field, or have it as their owner. */
-  referrers<R extends AnyResource>(type: TypeName, id: string): readonly R[];
-  /** All resources of a type. */
-  list<R extends AnyResource>(type: TypeName): readonly R[];
-  /** The loop's clock, in milliseconds since 1970. */
-  nowMs(): number;
-}
+export type { Lookup } from '../resource/lookup.js';
 
 /** What `diff` found. */
 export interface Difference<Action, Status extends Message> {
