@@ -1,0 +1,68 @@
+# LimiQuantix. `make` says what there is; `make demo` and `make test` are all that a newcomer needs.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export CHECKPOINT_DISABLE := 1
+# node:sqlite is complete in Node 22 but says that it is experimental
+export NODE_OPTIONS := --disable-warning=ExperimentalWarning
+
+SIMULATE ?=
+
+.PHONY: help setup proto proto-lint build check fmt test bench demo demo-down guest-image install clean
+
+help: ## Say what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+setup: ## Install everything (with root on Debian/Ubuntu: the real backends as well), generate, build
+	@scripts/setup-apt.sh
+	@scripts/setup-npm.sh
+	@npm run --silent generate
+	@npm run --silent build
+
+proto: ## Generate TypeScript from the contract
+	@npm run --silent generate --workspace proto
+
+proto-lint: ## Lint the contract and check its format
+	@npm run --silent lint --workspace proto
+
+build: ## Bundle what ships: the limiquantix command and the Terraform provider
+	@npm run --silent build
+
+check: ## Types, lint and format
+	tsc -p .
+	biome check .
+	terraform fmt -check -recursive examples
+
+fmt: ## Format everything
+	biome check --write .
+	terraform fmt -recursive examples
+	cd proto && buf format -w --path limiquantix
+
+test: setup check proto-lint ## Run all tests; without root those on real hosts are skipped, and it says so
+	@if [ "$$(id -u)" = 0 ] && command -v ovsdb-server >/dev/null; then $(MAKE) --no-print-directory guest-image; \
+	 else echo "make test: not root, or no real backends: the lab suites are skipped"; fi
+	@node scripts/test.mjs
+
+bench: setup ## Measure; prints JSON lines {"name","value","unit","floor","ratio"}
+	@tsx test/bench/main.ts
+
+guest-image: ## Build the guest image of the demo and the tests (cached)
+	@scripts/guest-image.sh
+
+install: setup ## Build the provider as one executable and put it into a filesystem mirror
+	@npm run --silent install-provider --workspace provider
+
+ifeq ($(SIMULATE),)
+demo: setup guest-image ## Run the quickstart on two real hosts (root); SIMULATE=1: on simulated ones
+	@tsx scripts/demo.ts up
+else
+demo: setup
+	@tsx scripts/demo.ts up --simulate
+endif
+
+demo-down: ## Destroy the quickstart and its hosts
+	@tsx scripts/demo.ts down
+
+clean: ## Remove what was built
+	rm -rf .build proto/gen proto/vendor provider/gen constructs/src/gen server/dist provider/dist

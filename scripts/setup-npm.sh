@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Installs the npm packages as the lock file says, if they are not there already.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ node_modules/.package-lock.json -nt package-lock.json ]; then exit 0; fi
+echo "setup: installing npm packages"
+npm ci --no-audit --no-fund --loglevel=error
+touch node_modules/.package-lock.json
