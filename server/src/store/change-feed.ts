@@ -1,0 +1,126 @@
+/**
+ * The newest commits in memory, and the watchers that wait for the next. A watcher is a position, not a
+ * queue: it reads commits from here, or from the store's history where it has fallen further behind, so
+ * that a slow one costs no memory.
+ */
+import type { StoreEvent, WatchBatch, WatchOptions } from './store.js';
+
+/** Bounds of what is kept in memory. */
+const eventsKeptMax = 8192;
+const bytesKeptMax = 32 * 1024 * 1024;
+/** Events in one batch, at most, besides those of its last commit. */
+const batchEventsMax = 1024;
+
+/** A commit, as watchers see it. */
+export interface Commit {
+  readonly revision: bigint;
+  readonly events: readonly StoreEvent[];
+}
+
+/** What the feed needs of the store. */
+export interface History {
+  /** The newest revision whose commit is durable. */
+  newest(): bigint;
+  /** Throws LimiError COMPACTED where events after a revision are forgotten. */
+  checkWatchable(fromRevision: bigint): void;
+  /** Events after a revision, from the store's file. */
+  read(options: { readonly after: bigint; readonly prefix: string }): WatchBatch;
+}
+
+/** The recent commits and those who wait for more. */
+export class ChangeFeed {
+  readonly #history: History;
+  readonly #waiting = new Set<() => void>();
+  #commits: Commit[] = [];
+  #events = 0;
+  #bytes = 0;
+
+  constructor(history: History) {
+    this.#history = history;
+  }
+
+  /** Adds commits that have become durable, in order, and wakes the watchers. */
+  publish(commits: readonly Commit[]): void {
+    for (const commit of commits) {
+      this.#commits.push(commit);
+      this.#events += commit.events.length;
+      this.#bytes += sizeOf(commit);
+    }
+    this.#forget();
+    this.wake();
+  }
+
+  /** Makes every watcher look again. */
+  wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resume of waiting) resume();
+  }
+
+  /** As `Store.watch`. A batch may have no event: its revision tells how far it is complete. */
+  async *watch({ prefix, fromRevision, signal }: WatchOptions): AsyncGenerator<WatchBatch> {
+    let position = fromRevision;
+    while (!signal.aborted) {
+      this.#history.checkWatchable(position);
+      if (position === this.#history.newest()) {
+        await this.#nextCommit(signal);
+        continue;
+      }
+      const batch = this.#read(position, prefix) ?? this.#history.read({ after: position, prefix });
+      position = batch.revision;
+      yield batch;
+    }
+  }
+
+  /** Events after a position from memory; undefined where memory doesn't reach back so far. */
+  #read(after: bigint, prefix: string): WatchBatch | undefined {
+    const first = this.#commits[0];
+    if (first === undefined || after < first.revision - 1n) return undefined;
+    const events: StoreEvent[] = [];
+    let revision = after;
+    // Revisions have no gaps, so a revision's place in the list is known.
+    for (let i = Number(after - first.revision) + 1; i < this.#commits.length; i += 1) {
+      const commit = this.#commits[i];
+      if (commit === undefined || events.length >= batchEventsMax) break;
+      for (const event of commit.events) if (keyOf(event).startsWith(prefix)) events.push(event);
+      revision = commit.revision;
+    }
+    return { events, revision };
+  }
+
+  #nextCommit(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const resume = (): void => {
+        this.#waiting.delete(resume);
+        signal.removeEventListener('abort', resume);
+        resolve();
+      };
+      this.#waiting.add(resume);
+      signal.addEventListener('abort', resume, { once: true });
+    });
+  }
+
+  #forget(): void {
+    let count = 0;
+    while (this.#events > eventsKeptMax || this.#bytes > bytesKeptMax) {
+      const commit = this.#commits[count];
+      if (commit === undefined) break;
+      this.#events -= commit.events.length;
+      this.#bytes -= sizeOf(commit);
+      count += 1;
+    }
+    if (count > 0) this.#commits = this.#commits.slice(count);
+  }
+}
+
+/** The key that an event is about. */
+export const keyOf = (event: StoreEvent): string =>
+  event.kind === 'put' ? event.entry.key : event.key;
+
+function sizeOf(commit: Commit): number {
+  let bytes = 0;
+  for (const event of commit.events) {
+    bytes += (event.previous?.length ?? 0) + (event.kind === 'put' ? event.entry.value.length : 0);
+  }
+  return bytes;
+}
