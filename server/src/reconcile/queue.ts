@@ -29,6 +29,8 @@ interface Slot {
   state: 'idle' | 'queued' | 'working' | 'working-dirty';
   failures: number;
   timer: Cancel | undefined;
+  /** When the timer is due. */
+  dueMs: number;
 }
 
 /** The queue. Add keys at any time; `start` lets the work begin. */
@@ -45,16 +47,16 @@ export class WorkQueue {
     this.#options = options;
   }
 
-  /** Asks for attention to a key, now. Coalesces with an earlier ask that has not begun. */
+  /**
+   * Asks for attention to a key, now. Coalesces with an earlier ask that has not begun. A key that failed
+   * waits its first backoff all the same: a failure's own report must not make it spin.
+   */
   add(key: ResourceKey): void {
     const slot = this.#slot(key);
-    slot.timer?.();
-    slot.timer = undefined;
     if (slot.state === 'working') slot.state = 'working-dirty';
     if (slot.state !== 'idle') return;
-    slot.state = 'queued';
-    this.#ready.push(slot);
-    this.#pump();
+    if (slot.failures > 0) this.#later(slot, this.#options.backoffFirstMs);
+    else this.#enqueue(slot);
   }
 
   /** Lets the work begin. */
@@ -84,11 +86,19 @@ export class WorkQueue {
     return this.#ready.length - this.#head;
   }
 
+  #enqueue(slot: Slot): void {
+    slot.timer?.();
+    slot.timer = undefined;
+    slot.state = 'queued';
+    this.#ready.push(slot);
+    this.#pump();
+  }
+
   #slot(key: ResourceKey): Slot {
     const name = `${key.type}/${key.id}`;
     let slot = this.#slots.get(name);
     if (slot === undefined) {
-      slot = { key, state: 'idle', failures: 0, timer: undefined };
+      slot = { key, state: 'idle', failures: 0, timer: undefined, dueMs: 0 };
       this.#slots.set(name, slot);
     }
     return slot;
@@ -116,7 +126,7 @@ export class WorkQueue {
     slot.failures = result.kind === 'failed' ? slot.failures + 1 : 0;
     if (this.#started) {
       const waitMs = result.kind === 'failed' ? this.#backoffMs(slot) : result.againAfterMs;
-      if (dirty && result.kind === 'done') this.add(slot.key);
+      if (dirty) this.add(slot.key);
       else if (waitMs !== undefined) this.#later(slot, waitMs);
       else this.#slots.delete(`${slot.key.type}/${slot.key.id}`);
     }
@@ -127,11 +137,14 @@ export class WorkQueue {
     for (const resolve of waiters) resolve();
   }
 
+  /** Looks at the slot after the delay, or earlier if it is due earlier. */
   #later(slot: Slot, delayMs: number): void {
-    slot.timer = this.#options.clock.after(delayMs, () => {
-      slot.timer = undefined;
-      this.add(slot.key);
-    });
+    const { clock } = this.#options;
+    const dueMs = clock.nowMs() + delayMs;
+    if (slot.timer !== undefined && slot.dueMs <= dueMs) return;
+    slot.timer?.();
+    slot.dueMs = dueMs;
+    slot.timer = clock.after(delayMs, () => this.#enqueue(slot));
   }
 
   #backoffMs(slot: Slot): number {
