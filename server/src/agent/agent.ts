@@ -1,0 +1,177 @@
+/**
+ * The agent of one host: it takes the desired state from the control plane (or, without one, from its own
+ * disk), runs the reconcile loop over it with the host's drivers, and tells what it observed. It decides
+ * nothing that the control plane decides; everything it touches comes in by its options.
+ */
+import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { Desired } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import type { Log } from '../log.js';
+import type { Clock, Random } from '../reconcile/clock.js';
+import type { Driver, Lookup, Poke } from '../reconcile/driver.js';
+import { type Finding, Loop } from '../reconcile/loop.js';
+import { mergeStatus } from '../resource/merge-status.js';
+import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
+import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
+import { ResourceView } from '../view/view.js';
+import { Connection, type OpenStream } from './connection.js';
+import { failureStatus, nodePart } from './observation.js';
+import { Outbox } from './outbox.js';
+import type { Replica } from './replica.js';
+import { StraySweeper } from './strays.js';
+
+/** What a driver gets to know of the agent that it works for. */
+export interface DriverContext {
+  readonly nodeId: string;
+  readonly poke: Poke;
+  readonly lookup: Lookup;
+}
+
+/** What an agent works with. */
+export interface AgentOptions {
+  readonly nodeId: string;
+  readonly types: TypeRegistry;
+  /** The desired state on disk. The agent closes it. */
+  readonly replica: Replica;
+  readonly open: OpenStream;
+  /** Makes the host's drivers. */
+  readonly drivers: (context: DriverContext) => readonly Driver[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly agentVersion: string;
+  /** A random word of this start of the agent. */
+  readonly session: string;
+}
+
+/** An agent. */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #view: ResourceView;
+  readonly #loop: Loop;
+  readonly #connection: Connection;
+  readonly #outbox: Outbox;
+  readonly #sweeper: StraySweeper;
+  /** The newest observation of each resource, by its key; bounded by the desired state. */
+  readonly #observed = new Map<string, AnyStatus>();
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { clock, random, log, types } = options;
+    this.#view = new ResourceView({ types, nowMs: () => clock.nowMs() });
+    const lookup = this.#view;
+    const poke: Poke = (key) => this.#loop.poke(key);
+    const drivers = options.drivers({ nodeId: options.nodeId, poke, lookup });
+    this.#loop = new Loop({
+      drivers,
+      lookup,
+      clock,
+      random,
+      report: (finding) => this.#report(finding),
+      logFailure: ({ type, id }, generation, error) =>
+        log.error('cannot reconcile', { type, id, generation, err: error }),
+    });
+    this.#outbox = new Outbox(() => this.#connection.notify());
+    this.#connection = new Connection({
+      ...options,
+      outbox: this.#outbox,
+      onDesired: (desired) => this.#take(desired),
+    });
+    this.#sweeper = new StraySweeper({ drivers, lookup, clock, log });
+  }
+
+  /** Begins with what is on disk, and dials the control plane. */
+  start(): void {
+    const { replica } = this.#options;
+    for (const { key, resource } of replica.entries()) this.#upsert(key.type, resource);
+    if (replica.isKnown) this.#sweeper.ask();
+    this.#loop.start();
+    this.#connection.start();
+  }
+
+  /** Ends everything after the work under way. What runs on the host goes on. */
+  async stop(): Promise<void> {
+    await this.#connection.stop();
+    await this.#sweeper.stop();
+    await this.#loop.stop();
+    await this.#options.replica.close();
+  }
+
+  /** Whether the control plane has answered on the present stream. */
+  get isConnected(): boolean {
+    return this.#connection.isWelcomed;
+  }
+
+  /** What the agent knows, its own observations included. */
+  get lookup(): Lookup {
+    return this.#view;
+  }
+
+  /** Asks for attention to a resource. */
+  poke(key: ResourceKey): void {
+    this.#loop.poke(key);
+  }
+
+  async #take(desired: Desired): Promise<void> {
+    const left = await this.#options.replica.apply(desired);
+    for (const { type, resource } of desired.upserts) this.#upsert(type, resource);
+    for (const key of left) this.#drop(key);
+    if (desired.snapshot || left.length > 0) this.#sweeper.ask();
+  }
+
+  #upsert(typeName: string, bytes: Uint8Array): void {
+    const type = this.#options.types.find(typeName);
+    // A newer control plane may have types that this agent has no driver for.
+    if (type === undefined) return;
+    const resource = fromBinary(type.message, bytes) as AnyResource;
+    const observed = this.#observed.get(nameOf({ type: typeName, id: resource.id }));
+    if (observed !== undefined) resource.status = this.#merge(type, resource, observed);
+    this.#put(type, resource);
+  }
+
+  #drop(key: ResourceKey): void {
+    this.#observed.delete(nameOf(key));
+    this.#outbox.forget(key);
+    const change = this.#view.remove(key);
+    if (change !== undefined) this.#loop.changed(change);
+  }
+
+  #put(type: ResourceType, resource: AnyResource): void {
+    this.#loop.changed(this.#view.put(type.type, resource));
+  }
+
+  async #report(finding: Finding): Promise<void> {
+    const type = this.#options.types.findByMessage(finding.resource.$typeName);
+    if (type === undefined) return;
+    const key = { type: type.type, id: finding.resource.id };
+    const resource = this.#view.get(key.type, key.id);
+    // It left the desired state while the loop worked on it.
+    if (resource === undefined) return;
+    const last = this.#observed.get(nameOf(key)) ?? resource.status;
+    const observed = this.#observation(type, finding, last);
+    this.#observed.set(nameOf(key), observed);
+    const removed = finding.kind === 'removed';
+    this.#outbox.put(key, { status: toBinary(type.status, observed), removed });
+    const merged = this.#merge(type, resource, observed);
+    if (merged === resource.status) return;
+    const next = clone(type.message, resource) as AnyResource;
+    next.status = merged;
+    this.#put(type, next);
+  }
+
+  #observation(type: ResourceType, finding: Finding, last: AnyStatus | undefined): AnyStatus {
+    const { nodeId } = this.#options;
+    if (finding.kind === 'status') return nodePart(type, finding.status as AnyStatus, nodeId);
+    if (finding.kind === 'removed') return create(type.status) as AnyStatus;
+    return failureStatus(type, { last, error: finding.error, nodeId });
+  }
+
+  #merge(type: ResourceType, resource: AnyResource, observed: AnyStatus): AnyStatus {
+    const current = resource.status ?? (create(type.status) as AnyStatus);
+    const { nodeId, clock } = this.#options;
+    return mergeStatus(type, { current, observed, nodeId, nowMs: clock.nowMs() });
+  }
+}
+
+function nameOf(key: ResourceKey): string {
+  return `${key.type}/${key.id}`;
+}

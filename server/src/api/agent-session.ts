@@ -1,0 +1,222 @@
+/**
+ * The server end of one agent's stream: a snapshot of what concerns its node, then what changes of it, at
+ * the pace at which the agent reads; observations and signs of life come in. It remembers a digest of what
+ * the node was told, so that a change that means nothing to the node isn't sent.
+ */
+import { createHash } from 'node:crypto';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  ConnectResponseSchema,
+  type Desired,
+  type DesiredResource,
+  DesiredResourceSchema,
+  DesiredSchema,
+  type Hello,
+  type Observation,
+  ResourceKeySchema,
+} from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { nodesOf, nodeTypes, relevantBytes } from '../decide/desired.js';
+import { Bell, rest } from '../reconcile/bell.js';
+import type { Cancel, Clock } from '../reconcile/clock.js';
+import type { Lookup } from '../reconcile/driver.js';
+import { LimiError } from '../resource/error.js';
+import type { AnyResource, ResourceKey } from '../resource/resource.js';
+import type { TypeRegistry } from '../resource/type-registry.js';
+
+/** What a session works with. */
+export interface AgentSessionOptions {
+  readonly nodeId: string;
+  readonly types: TypeRegistry;
+  readonly lookup: Lookup;
+  /** The revision up to which `lookup` is complete. */
+  readonly revision: () => bigint;
+  readonly clock: Clock;
+  readonly heartbeatSeconds: number;
+  readonly onHello: (hello: Hello) => void;
+  /** Called for every message: the node was heard of. */
+  readonly onHeard: () => void;
+  /** Takes observations; awaited before the next message is read. */
+  readonly onObservations: (items: readonly Observation[]) => Promise<void>;
+}
+
+/** Resources in one message of changes, at most; a snapshot has all there is. */
+const changesMax = 1_000;
+/** Changes that come up within this time go out together. */
+const gatherMs = 5;
+/** A stream that says nothing for this many heartbeats is given up. */
+const silentHeartbeatsMax = 3;
+const foreverMs = 3_600_000;
+
+/** One stream. */
+export class AgentSession {
+  readonly #options: AgentSessionOptions;
+  readonly #bell: Bell;
+  readonly #end = new AbortController();
+  /** Keys whose state at the node may be old, and whether they concern it. */
+  readonly #dirty = new Map<string, { readonly key: ResourceKey; readonly wanted: boolean }>();
+  /** What the node was told, by key: a digest of what is relevant to it. */
+  readonly #told = new Map<string, string>();
+  #heardMs: number;
+  #failure: unknown;
+  #silence: Cancel | undefined;
+
+  constructor(options: AgentSessionOptions) {
+    this.#options = options;
+    this.#bell = new Bell(options.clock);
+    this.#heardMs = options.clock.nowMs();
+  }
+
+  /** Whether the node was told of a resource. */
+  knows(key: ResourceKey): boolean {
+    return this.#told.has(nameOf(key));
+  }
+
+  /** Says that a resource changed, and whether it concerns this node now. */
+  mark(key: ResourceKey, wanted: boolean): void {
+    this.#dirty.set(nameOf(key), { key, wanted });
+    this.#bell.ring();
+  }
+
+  /** Ends the stream; with a failure, that is what the agent is told. */
+  end(failure?: unknown): void {
+    this.#failure ??= failure;
+    this.#end.abort();
+  }
+
+  /** Serves the stream until either side ends it. */
+  async *serve(
+    requests: AsyncIterable<ConnectRequest>,
+    signal: AbortSignal,
+  ): AsyncGenerator<ConnectResponse> {
+    const { nodeId, heartbeatSeconds, onHello } = this.#options;
+    const iterator = requests[Symbol.asyncIterator]();
+    const cancel = (): void => this.end();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const first = await iterator.next();
+      if (first.done === true) return;
+      if (first.value.message.case !== 'hello') throw noHello();
+      onHello(first.value.message.value);
+      yield response({ message: { case: 'welcome', value: { nodeId, heartbeatSeconds } } });
+      yield response({ message: { case: 'desired', value: this.#snapshot() } });
+      void this.#read(iterator);
+      this.#watchSilence();
+      yield* this.#changes();
+      if (this.#failure !== undefined) throw this.#failure;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      this.#silence?.();
+      this.#end.abort();
+    }
+  }
+
+  async #read(iterator: AsyncIterator<ConnectRequest>): Promise<void> {
+    try {
+      for (;;) {
+        const next = await iterator.next();
+        if (next.done === true || this.#end.signal.aborted) return this.end();
+        this.#heardMs = this.#options.clock.nowMs();
+        this.#options.onHeard();
+        const { message } = next.value;
+        if (message.case === 'observations') {
+          await this.#options.onObservations(message.value.items);
+        }
+      }
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  #watchSilence(): void {
+    const { clock, heartbeatSeconds } = this.#options;
+    const silentMs = silentHeartbeatsMax * heartbeatSeconds * 1_000;
+    const leftMs = this.#heardMs + silentMs - clock.nowMs();
+    if (leftMs <= 0) this.end(silent());
+    else this.#silence = clock.after(leftMs, () => this.#watchSilence());
+  }
+
+  async *#changes(): AsyncGenerator<ConnectResponse> {
+    const { clock } = this.#options;
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      if (this.#dirty.size === 0) await this.#bell.wait(foreverMs, signal);
+      await rest(clock, gatherMs, signal);
+      if (signal.aborted) return;
+      const desired = this.#takeChanges();
+      if (desired.upserts.length + desired.removals.length === 0) continue;
+      yield response({ message: { case: 'desired', value: desired } });
+    }
+  }
+
+  #snapshot(): Desired {
+    const { lookup, nodeId, revision } = this.#options;
+    const upserts: DesiredResource[] = [];
+    for (const type of nodeTypes) {
+      for (const resource of lookup.list(type)) {
+        if (!nodesOf(type, resource, lookup).has(nodeId)) continue;
+        upserts.push(this.#tell({ type, id: resource.id }, resource));
+      }
+    }
+    return create(DesiredSchema, { snapshot: true, revision: revision(), upserts });
+  }
+
+  #takeChanges(): Desired {
+    const { lookup, revision } = this.#options;
+    const desired = create(DesiredSchema, { revision: revision() });
+    for (const [name, { key, wanted }] of this.#dirty) {
+      if (desired.upserts.length + desired.removals.length === changesMax) break;
+      this.#dirty.delete(name);
+      const resource = wanted ? lookup.get(key.type, key.id) : undefined;
+      if (resource === undefined) {
+        if (this.#told.delete(name)) desired.removals.push(create(ResourceKeySchema, key));
+      } else if (this.#digest(key, resource) !== this.#told.get(name)) {
+        desired.upserts.push(this.#tell(key, resource));
+      }
+    }
+    return desired;
+  }
+
+  /** Encodes a resource for the node and remembers what it is told. */
+  #tell(key: ResourceKey, resource: AnyResource): DesiredResource {
+    const { message } = this.#options.types.get(key.type);
+    this.#told.set(nameOf(key), this.#digest(key, resource));
+    return create(DesiredResourceSchema, {
+      type: key.type,
+      resource: toBinary(message, resource),
+    });
+  }
+
+  #digest(key: ResourceKey, resource: AnyResource): string {
+    const { message } = this.#options.types.get(key.type);
+    const bytes = relevantBytes(key.type, resource, message);
+    return createHash('sha256').update(bytes).digest('base64');
+  }
+}
+
+function response(init: MessageInitShape<typeof ConnectResponseSchema>): ConnectResponse {
+  return create(ConnectResponseSchema, init);
+}
+
+function nameOf(key: ResourceKey): string {
+  return `${key.type}/${key.id}`;
+}
+
+function noHello(): LimiError {
+  return new LimiError({
+    code: Code.InvalidArgument,
+    reason: 'HELLO_EXPECTED',
+    message: 'the first message of an agent must be its hello',
+  });
+}
+
+function silent(): LimiError {
+  return new LimiError({
+    code: Code.DeadlineExceeded,
+    reason: 'AGENT_SILENT',
+    message: 'the agent gave no sign of life',
+    retryable: true,
+  });
+}
