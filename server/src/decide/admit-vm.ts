@@ -6,6 +6,7 @@ import { create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import {
+  type NicSpec,
   type NicStatus,
   NicStatusSchema,
   type VirtualMachine,
@@ -111,7 +112,7 @@ function admitNics(input: Input, devices: Devices): Record<string, NicStatus> {
   const owned = ownedBy<Port>(input, 'port');
   const nics: Record<string, NicStatus> = {};
   const alsoTaken = new Set<string>();
-  for (const [device, nic] of Object.entries(next.spec?.nics ?? {})) {
+  for (const [device, nic] of fixedFirst(next)) {
     const path = `spec.nics["${device}"]`;
     if (nic.source.case === 'portId') {
       refuseShared(input, { type: 'port', id: nic.source.value, path: `${path}.port_id` });
@@ -152,6 +153,14 @@ function admitNics(input: Input, devices: Devices): Record<string, NicStatus> {
     devices.children.push({ kind: 'delete-request', type: 'port', resource: port });
   }
   return nics;
+}
+
+/** The interfaces, those with fixed addresses first, so that none of them is assigned to another. */
+function fixedFirst(vm: VirtualMachine): [string, NicSpec][] {
+  const isFixed = ([, nic]: [string, NicSpec]): boolean =>
+    nic.source.case === 'port' && nic.source.value.ipAddresses.length > 0;
+  const all = Object.entries(vm.spec?.nics ?? {});
+  return [...all.filter(isFixed), ...all.filter((entry) => !isFixed(entry))];
 }
 
 interface Child<R extends AnyResource> {
