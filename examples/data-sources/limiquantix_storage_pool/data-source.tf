@@ -1,0 +1,7 @@
+data "limiquantix_storage_pool" "local" {
+  name = "local-ssd"
+}
+
+output "phase" {
+  value = data.limiquantix_storage_pool.local.status.phase
+}

@@ -1,0 +1,7 @@
+data "limiquantix_vm" "web" {
+  name = "web"
+}
+
+output "address" {
+  value = data.limiquantix_vm.web.status.nics["lan"].ip_addresses[0]
+}

@@ -1,0 +1,2 @@
+# By id, as `limiquantix get volumes` prints it.
+terraform import limiquantix_volume.data 0198c6a4-5b1e-7c3a-9d42-3f1f0a6b7c04
