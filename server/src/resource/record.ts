@@ -3,11 +3,21 @@
  * with the index entries that belong to it. Pure.
  */
 import { clone, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { Entry, Write } from '../store/store.js';
 import { childKey, nameKey, recordKey, referenceKey } from './keys.js';
 import { specReferences } from './references.js';
 import type { AnyResource } from './resource.js';
 import type { ResourceType } from './type-registry.js';
+
+/** An entry of the store, as far as a record goes. */
+export interface RecordEntry {
+  readonly value: Uint8Array;
+  readonly revision: bigint;
+}
+
+/** A write that belongs to a record; the store's writes have this shape. */
+export type RecordWrite =
+  | { readonly kind: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly key: string };
 
 /** A resource's bytes. The header's `revision` isn't in them. */
 export function encodeRecord(type: ResourceType, resource: AnyResource): Uint8Array {
@@ -18,12 +28,24 @@ export function encodeRecord(type: ResourceType, resource: AnyResource): Uint8Ar
 }
 
 /** The resource in an entry of the store, with its revision. */
-export function decodeRecord(
-  type: ResourceType,
-  entry: Pick<Entry, 'value' | 'revision'>,
-): AnyResource {
+export function decodeRecord(type: ResourceType, entry: RecordEntry): AnyResource {
   const resource = fromBinary(type.message, entry.value) as AnyResource;
   resource.revision = entry.revision;
+  return resource;
+}
+
+const decoded = new WeakMap<Uint8Array, AnyResource>();
+
+/**
+ * The resource in an entry, decoded once however many read the same entry: its bytes and what is returned
+ * must not be changed.
+ */
+export function decodeShared(type: ResourceType, entry: RecordEntry): AnyResource {
+  let resource = decoded.get(entry.value);
+  if (resource === undefined) {
+    resource = decodeRecord(type, entry);
+    decoded.set(entry.value, resource);
+  }
   return resource;
 }
 
@@ -45,13 +67,13 @@ export function recordWrites(
   type: ResourceType,
   resource: AnyResource,
   before?: AnyResource,
-): readonly Write[] {
+): readonly RecordWrite[] {
   const id = encodeText(resource.id);
   const [old, now] = [
     before === undefined ? [] : indexKeys(type, before),
     indexKeys(type, resource),
   ];
-  const writes: Write[] = [
+  const writes: RecordWrite[] = [
     {
       kind: 'put',
       key: recordKey(type.type, resource.id),

@@ -1,0 +1,250 @@
+/**
+ * All resources in memory, as the store has them: decoded once, found by id, name and reference, and kept
+ * up by the store's watch. Admission, the loop and the agents' streams read it; nothing writes it but the
+ * watch, and what it returns must not be changed.
+ */
+import { Code } from '@connectrpc/connect';
+import type { Clock } from '../reconcile/clock.js';
+import type { ViewChange } from '../reconcile/loop.js';
+import { LimiError } from '../resource/error.js';
+import { nameKey, parseRecordKey, recordPrefix } from '../resource/keys.js';
+import type { Lookup } from '../resource/lookup.js';
+import { decodeShared, nameKeyOf } from '../resource/record.js';
+import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
+import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
+import type { Entry, Store, WatchBatch } from '../store/store.js';
+import { ReferenceIndex } from './reference-index.js';
+
+/** What a view works with. */
+export interface ViewOptions {
+  readonly store: Store;
+  readonly types: TypeRegistry;
+  readonly clock: Clock;
+  /** Called when following the store failed; the view goes on by itself after a rest. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+const pageSize = 1000;
+const restMs = 500;
+/** Those who wait for a revision at once. */
+const waitersMax = 100_000;
+
+interface Waiter {
+  readonly revision: bigint;
+  readonly resolve: () => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+/** The view. `start` it before it is read. */
+export class View implements Lookup {
+  readonly #options: ViewOptions;
+  readonly #resources = new Map<TypeName, Map<string, AnyResource>>();
+  readonly #names = new Map<string, string>();
+  readonly #references = new ReferenceIndex();
+  readonly #listeners = new Set<(change: ViewChange) => void>();
+  readonly #stop = new AbortController();
+  #waiters: Waiter[] = [];
+  #revision = 0n;
+  #following: Promise<void> | undefined;
+
+  constructor(options: ViewOptions) {
+    this.#options = options;
+    for (const { type } of options.types.types) this.#resources.set(type, new Map());
+  }
+
+  /** Reads everything and follows from there; resolves when the view is complete. */
+  async start(): Promise<void> {
+    await this.#load();
+    this.#following = this.#follow();
+  }
+
+  /** Ends following; those who wait get an error. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+    for (const { reject } of this.#waiters.splice(0)) reject(stopped());
+  }
+
+  /** The revision up to which the view is complete. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  get<R extends AnyResource>(type: TypeName, id: string): R | undefined {
+    return this.#resources.get(type)?.get(id) as R | undefined;
+  }
+
+  list<R extends AnyResource>(type: TypeName): readonly R[] {
+    return [...(this.#resources.get(type)?.values() ?? [])] as unknown as R[];
+  }
+
+  referrers<R extends AnyResource>(type: TypeName, id: string): readonly R[] {
+    const found: R[] = [];
+    for (const referrer of this.#references.referrers(type, id)) {
+      const resource = this.get<R>(type, referrer);
+      if (resource !== undefined) found.push(resource);
+    }
+    return found;
+  }
+
+  nowMs(): number {
+    return this.#options.clock.nowMs();
+  }
+
+  /** The resource that has a name, or undefined. */
+  findByName(options: {
+    type: TypeName;
+    projectId: string;
+    name: string;
+  }): AnyResource | undefined {
+    const id = this.#names.get(nameKey(options));
+    return id === undefined ? undefined : this.get(options.type, id);
+  }
+
+  /** Calls `listener` after each change, in order, from now on; returns what ends that. */
+  onChange(listener: (change: ViewChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Resolves when the view has everything up to a revision. */
+  settled(revision: bigint): Promise<void> {
+    if (this.#revision >= revision) return Promise.resolve();
+    if (this.#stop.signal.aborted || this.#waiters.length >= waitersMax) {
+      return Promise.reject(stopped());
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ revision, resolve, reject });
+    });
+  }
+
+  async #follow(): Promise<void> {
+    const { store, clock, onFailure } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        const fromRevision = this.#revision;
+        for await (const batch of store.watch({ prefix: recordPrefix, fromRevision, signal })) {
+          this.#apply(batch);
+        }
+      } catch (cause) {
+        if (signal.aborted) return;
+        onFailure(cause);
+        await rest(clock, signal);
+        await this.#reload();
+      }
+    }
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      await this.#load();
+    } catch (cause) {
+      // The next turn of `#follow` fails at the same thing, rests and comes here again.
+      this.#options.onFailure(cause);
+    }
+  }
+
+  /** Takes the store's state as it is now, as changes against what the view has. */
+  async #load(): Promise<void> {
+    const { store, types } = this.#options;
+    const seen = new Set<string>();
+    let from: string | undefined;
+    let revision: bigint | undefined;
+    const entries: Entry[] = [];
+    do {
+      const page = await store.list({ prefix: recordPrefix, limit: pageSize, from, revision });
+      entries.push(...page.entries);
+      [from, revision] = [page.next, page.revision];
+    } while (from !== undefined);
+    for (const entry of entries) {
+      seen.add(entry.key);
+      this.#put(entry);
+    }
+    for (const { type } of types.types) {
+      for (const id of [...(this.#resources.get(type)?.keys() ?? [])]) {
+        if (!seen.has(`${recordPrefix}${type}/${id}`)) this.#change({ type, id }, undefined);
+      }
+    }
+    this.#advance(revision);
+  }
+
+  #apply(batch: WatchBatch): void {
+    for (const event of batch.events) {
+      if (event.kind === 'put') this.#put(event.entry);
+      else {
+        const key = parseRecordKey(event.key);
+        if (key !== undefined) this.#change(key, undefined);
+      }
+    }
+    this.#advance(batch.revision);
+  }
+
+  #put(entry: Entry): void {
+    const key = parseRecordKey(entry.key);
+    const type = key && this.#options.types.find(key.type);
+    // A type of a newer version of LimiQuantix: left alone.
+    if (key === undefined || type === undefined) return;
+    if (this.get(key.type, key.id)?.revision === entry.revision) return;
+    this.#change(key, decodeShared(type, entry));
+  }
+
+  #change(key: ResourceKey, resource: AnyResource | undefined): void {
+    const type = this.#options.types.find(key.type);
+    const resources = this.#resources.get(key.type);
+    const previous = resources?.get(key.id);
+    if (type === undefined || resources === undefined) return;
+    if (resource === undefined && previous === undefined) return;
+    this.#references.change(type, previous, resource);
+    this.#rename(type, previous, resource);
+    if (resource === undefined) resources.delete(key.id);
+    else resources.set(key.id, resource);
+    for (const listener of this.#listeners) listener({ key, resource, previous });
+  }
+
+  #rename(
+    type: ResourceType,
+    previous: AnyResource | undefined,
+    resource: AnyResource | undefined,
+  ): void {
+    const before = previous && nameKeyOf(type, previous);
+    const after = resource && nameKeyOf(type, resource);
+    if (before === after) return;
+    // Another resource may have taken the name in the same commit.
+    if (before !== undefined && this.#names.get(before) === previous?.id) {
+      this.#names.delete(before);
+    }
+    if (after !== undefined && resource !== undefined) this.#names.set(after, resource.id);
+  }
+
+  #advance(revision: bigint | undefined): void {
+    if (revision === undefined || revision <= this.#revision) return;
+    this.#revision = revision;
+    const due = this.#waiters.filter((waiter) => waiter.revision <= revision);
+    if (due.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > revision);
+    for (const { resolve } of due) resolve();
+  }
+}
+
+function rest(clock: Clock, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(restMs, done);
+    signal.addEventListener('abort', done, { once: true });
+    function done(): void {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+  });
+}
+
+const stopped = (): LimiError =>
+  new LimiError({
+    code: Code.Unavailable,
+    reason: 'VIEW_STOPPED',
+    message: 'the server is stopping; try again',
+    retryable: true,
+  });
