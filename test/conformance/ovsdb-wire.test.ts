@@ -257,6 +257,21 @@ describe.each(backends)('%s', (name, make) => {
       { op: 'insert', table: 'Logical_Switch', row: { name: 1 } },
       'expected string',
     ],
+    [
+      'a name for a row that is no identifier',
+      { op: 'insert', table: 'Logical_Switch', row: {}, 'uuid-name': 'a-b' },
+      "Type mismatch for member 'uuid-name'.",
+    ],
+    [
+      'a reference by a name that is no identifier',
+      {
+        op: 'mutate',
+        table: 'Logical_Switch',
+        where: [],
+        mutations: [['ports', 'insert', ['named-uuid', 'a-b']]],
+      },
+      'named-uuid string is not a valid <id>',
+    ],
     ['an unknown operation', { op: 'nope' }, 'No operation "nope"'],
     [
       'two values where one fits',

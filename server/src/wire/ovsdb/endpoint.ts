@@ -4,7 +4,6 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { Code } from '@connectrpc/connect';
 import { OvsdbError } from './errors.js';
 import { JsonStream } from './json-stream.js';
 
@@ -55,7 +54,6 @@ export function parseEndpoint(endpoint: string): Endpoint {
     return { kind, host: host.replace(/^\[|\]$/g, ''), port };
   }
   throw new OvsdbError({
-    code: Code.InvalidArgument,
     reason: 'OVSDB_BAD_ENDPOINT',
     retryable: false,
     message: `"${endpoint}" is no endpoint; write unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT`,

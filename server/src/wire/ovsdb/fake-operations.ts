@@ -9,6 +9,7 @@ import {
   equalData,
   formatDatum,
   includesAll,
+  isId,
   parseDatum,
   parseUuid,
   type ResolveName,
@@ -55,6 +56,9 @@ const runs: Readonly<Record<string, Run>> = {
 function insert(execution: Execution, table: FakeTable, operation: WireOperation): object {
   const { uuid: fixed, 'uuid-name': name, row: values } = operation;
   if (typeof name === 'string') {
+    if (!isId(name)) {
+      throw refuse('syntax error', `Type mismatch for member 'uuid-name'.`, operation);
+    }
     if (execution.namesTaken.has(name)) {
       const details = 'This "uuid-name" appeared on an earlier "insert" operation.';
       throw refuse('duplicate uuid-name', details, name);

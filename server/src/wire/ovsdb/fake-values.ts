@@ -75,7 +75,10 @@ function parseElements(column: ColumnSchema, wire: unknown, resolve: ResolveName
 function parseAtom(base: BaseType, wire: unknown, resolve: ResolveName): Atom {
   if (base.type === 'uuid') {
     const [tag, id] = Array.isArray(wire) ? (wire as readonly unknown[]) : [];
-    if (tag === 'named-uuid' && typeof id === 'string') return resolve(id);
+    if (tag === 'named-uuid' && typeof id === 'string') {
+      if (isId(id)) return resolve(id);
+      throw refuse('syntax error', 'named-uuid string is not a valid <id>', wire);
+    }
     if (tag === 'uuid' && typeof id === 'string') return parseUuid(id, wire);
     throw refuse('syntax error', 'expected ["uuid", <string>]', wire);
   }
@@ -88,6 +91,11 @@ function parseAtom(base: BaseType, wire: unknown, resolve: ResolveName): Atom {
     throw refuse('constraint violation', `${atom} is not one of the allowed values ([${allowed}])`);
   }
   return atom;
+}
+
+/** Whether text is an `<id>` of RFC 7047 §3.1: what a row may be named in a transaction. */
+export function isId(text: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(text);
 }
 
 /** Checks a uuid's form. */
