@@ -12,7 +12,7 @@ import { type Finding, Loop } from '../reconcile/loop.js';
 import { mergeStatus } from '../resource/merge-status.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
-import { ResourceView } from '../view/view.js';
+import { AgentView } from './agent-view.js';
 import { Connection, type OpenStream } from './connection.js';
 import { failureStatus, nodePart } from './observation.js';
 import { Outbox } from './outbox.js';
@@ -46,7 +46,7 @@ export interface AgentOptions {
 /** An agent. */
 export class Agent {
   readonly #options: AgentOptions;
-  readonly #view: ResourceView;
+  readonly #view: AgentView;
   readonly #loop: Loop;
   readonly #connection: Connection;
   readonly #outbox: Outbox;
@@ -57,7 +57,7 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     const { clock, random, log, types } = options;
-    this.#view = new ResourceView({ types, nowMs: () => clock.nowMs() });
+    this.#view = new AgentView(types, () => clock.nowMs());
     const lookup = this.#view;
     const poke: Poke = (key) => this.#loop.poke(key);
     const drivers = options.drivers({ nodeId: options.nodeId, poke, lookup });
@@ -131,12 +131,11 @@ export class Agent {
   #drop(key: ResourceKey): void {
     this.#observed.delete(nameOf(key));
     this.#outbox.forget(key);
-    const change = this.#view.remove(key);
-    if (change !== undefined) this.#loop.changed(change);
+    this.#loop.changed(this.#view.set(key, undefined));
   }
 
   #put(type: ResourceType, resource: AnyResource): void {
-    this.#loop.changed(this.#view.put(type.type, resource));
+    this.#loop.changed(this.#view.set({ type: type.type, id: resource.id }, resource));
   }
 
   async #report(finding: Finding): Promise<void> {

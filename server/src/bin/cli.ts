@@ -1,0 +1,65 @@
+/**
+ * What the commands of the command line share: where text goes, the environment, and the client made
+ * from the options that every client command has.
+ */
+import type { Transport } from '@connectrpc/connect';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Environment, findProfile, type ProfileArguments } from './profile.js';
+import { createTransport } from './resource-client.js';
+
+/** The process around a command. */
+export interface Cli {
+  readonly env: Environment;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Aborts when the user wants the command to end. */
+  readonly signal: AbortSignal;
+}
+
+/** Where text goes. */
+export interface Output {
+  readonly isTerminal: boolean;
+  readonly write: (text: string) => void;
+}
+
+/** Adds the options that say where the control plane is. */
+export function withProfileOptions(command: Command): Command {
+  return command
+    .option('--profile <file>', 'profile file with endpoint, CA and token')
+    .option('--endpoint <url>', "the control plane's URL")
+    .option('--token <token>', 'API token')
+    .option('--ca-certificate <pem-or-file>', "the CA's certificate");
+}
+
+/** The transport to the control plane that the options and the environment name. */
+export async function transportFor(cli: Cli, options: ProfileArguments): Promise<Transport> {
+  return createTransport(await findProfile(options, cli.env));
+}
+
+const secondsIn: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** A duration such as `90s`, `30m`, `12h` or `30d`, in seconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  const seconds = Number(match?.[1]) * (secondsIn[match?.[2] ?? ''] ?? Number.NaN);
+  if (!Number.isFinite(seconds)) {
+    throw new InvalidArgumentError('give a number with s, m, h or d, such as 12h');
+  }
+  return seconds;
+}
+
+/** A whole number from a least value on. */
+export function parseCount(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,9}$/.test(text) || value < least) {
+      throw new InvalidArgumentError(`give a whole number from ${least} on`);
+    }
+    return value;
+  };
+}
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}

@@ -1,0 +1,72 @@
+/** `token` and `node join-token`: makes, lists and revokes what users and hosts prove themselves with. */
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { type Client, createClient } from '@connectrpc/connect';
+import { TokenKind, TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
+import { Command } from 'commander';
+import { type Cli, parseCount, parseDuration, transportFor, withProfileOptions } from './cli.js';
+import type { ProfileArguments } from './profile.js';
+
+interface JoinTokenOptions extends ProfileArguments {
+  readonly nodeName?: string;
+  readonly expires?: number;
+  readonly uses: number;
+}
+
+/** The command `token`. */
+export function tokenCommand(cli: Cli): Command {
+  const command = new Command('token').description('API tokens and join tokens');
+  withProfileOptions(command.command('create'))
+    .description('make an API token; it is shown this once')
+    .argument('<name>', 'what it is for')
+    .option('--expires <duration>', 'after how long it expires, such as 30d', parseDuration)
+    .action(async (name: string, options: ProfileArguments & { expires?: number }) => {
+      const expiresInSeconds = BigInt(options.expires ?? 0);
+      const client = await tokens(cli, options);
+      const { token } = await client.createApiToken({ name, expiresInSeconds });
+      cli.stdout.write(`${token}\n`);
+    });
+  withProfileOptions(command.command('list'))
+    .description('list the tokens, without their secrets')
+    .action(async (options: ProfileArguments) => {
+      const client = await tokens(cli, options);
+      const { tokens: found } = await client.listTokens({});
+      for (const { id, name, kind, expiresAt } of found) {
+        const word = TokenKind[kind].toLowerCase().padEnd(4);
+        const end = expiresAt === undefined ? 'never' : timestampDate(expiresAt).toISOString();
+        cli.stdout.write(`${id}  ${word}  expires ${end}  ${name}\n`);
+      }
+    });
+  withProfileOptions(command.command('revoke'))
+    .description('make a token useless at once')
+    .argument('<id>', "the token's id")
+    .action(async (id: string, options: ProfileArguments) => {
+      const client = await tokens(cli, options);
+      await client.revokeToken({ id });
+      cli.stdout.write(`token ${id} revoked\n`);
+    });
+  return command;
+}
+
+/** The command `node`. */
+export function nodeCommand(cli: Cli): Command {
+  const command = new Command('node').description('hosts');
+  withProfileOptions(command.command('join-token'))
+    .description('make a token that lets hosts join; it is shown this once')
+    .option('--node-name <name>', 'the one node that may join with it')
+    .option('--expires <duration>', 'after how long it expires (default: 1h)', parseDuration)
+    .option('--uses <count>', 'how many hosts may join with it', parseCount(1), 1)
+    .action(async (options: JoinTokenOptions) => {
+      const client = await tokens(cli, options);
+      const { token } = await client.createJoinToken({
+        nodeName: options.nodeName ?? '',
+        expiresInSeconds: BigInt(options.expires ?? 0),
+        uses: options.uses,
+      });
+      cli.stdout.write(`${token}\n`);
+    });
+  return command;
+}
+
+async function tokens(cli: Cli, options: ProfileArguments): Promise<Client<typeof TokenService>> {
+  return createClient(TokenService, await transportFor(cli, options));
+}

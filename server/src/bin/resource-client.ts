@@ -1,0 +1,170 @@
+/**
+ * The control plane's API for any resource type, as the command line and tests call it: requests and
+ * answers are found by the contract's descriptors, so a new type needs nothing here.
+ */
+import { create, type DescField, type DescMethod, type Message } from '@bufbuild/protobuf';
+import { Code, type Interceptor, type Transport } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { LimiError } from '../resource/error.js';
+import type { AnyResource } from '../resource/resource.js';
+import type { ResourceType } from '../resource/type-registry.js';
+import type { Profile } from './profile.js';
+
+/** A change that a watch tells of. */
+export interface ResourceEvent {
+  readonly type: EventType;
+  /** Undefined for a bookmark. */
+  readonly resource: AnyResource | undefined;
+}
+
+/** How resources are listed and watched. */
+export interface Selection {
+  readonly projectId?: string | undefined;
+  readonly filter?: string | undefined;
+}
+
+/** Pages of a list are this long. */
+const pageSize = 500;
+const callTimeoutMs = 30_000;
+
+/** Makes the transport for a profile. */
+export function createTransport(profile: Profile): Transport {
+  const authorize: Interceptor = (next) => (request) => {
+    request.header.set('authorization', `Bearer ${profile.token}`);
+    return next(request);
+  };
+  return createConnectTransport({
+    baseUrl: profile.endpoint,
+    httpVersion: '2',
+    nodeOptions: { ca: profile.caCertificate },
+    interceptors: [authorize],
+  });
+}
+
+/** Calls the standard methods. */
+export class ResourceClient {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Creates a resource; the answer is as it was stored. */
+  async create(type: ResourceType, resource: AnyResource): Promise<AnyResource> {
+    const { method, request, response } = type.methods.create;
+    return this.#one(method, { [request.localName]: resource }, response);
+  }
+
+  /** The resource with an id. */
+  async get(type: ResourceType, id: string): Promise<AnyResource> {
+    const { method, response } = type.methods.get;
+    return this.#one(method, { id }, response);
+  }
+
+  /** All resources of a type that match, page by page. */
+  async list(type: ResourceType, selection: Selection = {}): Promise<AnyResource[]> {
+    const { method, response } = type.methods.list;
+    const found: AnyResource[] = [];
+    let pageToken = '';
+    do {
+      const answer = await this.#call(method, { ...wordsOf(selection), pageSize, pageToken });
+      found.push(...(read(answer, response) as AnyResource[]));
+      pageToken = String((answer as unknown as { nextPageToken: unknown }).nextPageToken);
+    } while (pageToken !== '');
+    return found;
+  }
+
+  /** The resource with a name or an id. Throws LimiError NOT_FOUND where there is none. */
+  async find(type: ResourceType, word: string, selection: Selection): Promise<AnyResource> {
+    const byId = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(word);
+    if (byId) return this.get(type, word);
+    const [first, second] = await this.list(type, { ...selection, filter: `name=${word}` });
+    if (first === undefined) throw notFound(type, word);
+    if (second !== undefined) throw ambiguous(type, word);
+    return first;
+  }
+
+  /** Changes the fields at `paths`. */
+  async update(
+    type: ResourceType,
+    resource: AnyResource,
+    paths: readonly string[],
+  ): Promise<AnyResource> {
+    const { method, request, response } = type.methods.update;
+    const fields = { [request.localName]: resource, updateMask: { paths: [...paths] } };
+    return this.#one(method, fields, response);
+  }
+
+  /** Requests a deletion. */
+  async delete(type: ResourceType, id: string, force = false): Promise<void> {
+    await this.#call(type.methods.delete.method, { id, force });
+  }
+
+  /** What exists, each as ADDED, then every change; until the signal aborts. */
+  async *watch(
+    type: ResourceType,
+    selection: Selection & { readonly signal: AbortSignal },
+  ): AsyncGenerator<ResourceEvent> {
+    const { method, response } = type.methods.watch;
+    const input = create(method.input, wordsOf(selection));
+    const { message } = await this.#transport.stream(
+      method as Parameters<Transport['stream']>[0],
+      selection.signal,
+      undefined,
+      undefined,
+      only(input),
+    );
+    for await (const event of message) {
+      const { type: kind } = event as unknown as { type: EventType };
+      const resource = read(event, response) as AnyResource | undefined;
+      yield { type: kind, resource: kind === EventType.BOOKMARK ? undefined : resource };
+    }
+  }
+
+  async #one(method: DescMethod, fields: Fields, response: DescField): Promise<AnyResource> {
+    return read(await this.#call(method, fields), response) as AnyResource;
+  }
+
+  async #call(method: DescMethod, fields: Fields): Promise<Message> {
+    const { message } = await this.#transport.unary(
+      method as Parameters<Transport['unary']>[0],
+      undefined,
+      callTimeoutMs,
+      undefined,
+      create(method.input, fields),
+    );
+    return message;
+  }
+}
+
+/** A message's fields by name, as `create` takes them. */
+type Fields = Record<string, unknown>;
+
+function read(message: Message, field: DescField): unknown {
+  return (message as unknown as Record<string, unknown>)[field.localName];
+}
+
+function wordsOf({ projectId, filter }: Selection): Fields {
+  return { projectId: projectId ?? '', filter: filter ?? '' };
+}
+
+async function* only(message: Message): AsyncGenerator<Message> {
+  yield message;
+}
+
+function notFound(type: ResourceType, name: string): LimiError {
+  return new LimiError({
+    code: Code.NotFound,
+    reason: 'NOT_FOUND',
+    message: `there is no ${type.label} named ${name}; see: limiquantix get ${type.type}`,
+  });
+}
+
+function ambiguous(type: ResourceType, name: string): LimiError {
+  return new LimiError({
+    code: Code.FailedPrecondition,
+    reason: 'AMBIGUOUS',
+    message: `several projects have a ${type.label} named ${name}; give --project or the id`,
+  });
+}
