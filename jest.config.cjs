@@ -19,12 +19,18 @@ const suite = (displayName, testMatch) => ({ ...base, displayName, testMatch });
 
 module.exports = {
   projects: [
-    suite('unit', [
-      '<rootDir>/{proto,server,provider}/**/*.test.ts',
-      '<rootDir>/test/*.test.ts',
-    ]),
+    suite('unit', ['<rootDir>/{proto,server,provider}/**/*.test.ts', '<rootDir>/test/*.test.ts']),
     suite('conformance', ['<rootDir>/test/conformance/**/*.test.ts']),
     suite('acceptance', ['<rootDir>/test/acceptance/**/*.test.ts']),
     suite('lab', ['<rootDir>/test/lab/**/*.test.ts']),
+    {
+      ...suite('constructs', ['<rootDir>/{constructs,examples}/**/*.test.ts']),
+      // The sources, so that no build with jsii is needed before.
+      moduleNameMapper: {
+        ...base.moduleNameMapper,
+        '^@limiquantix/constructs$': '<rootDir>/constructs/src/index.ts',
+      },
+      modulePathIgnorePatterns: [...base.modulePathIgnorePatterns, '/constructs/lib/'],
+    },
   ],
 };

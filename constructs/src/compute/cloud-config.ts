@@ -3,6 +3,7 @@
  * values which only Terraform knows, such as another machine's address, are quoted correctly.
  */
 import { Fn } from 'cdktf';
+import { functionArgument } from '../core/template.js';
 import { CloudInit, type CloudInitOptions } from './cloud-init.js';
 
 /** What `#cloud-config` begins with. */
@@ -75,7 +76,7 @@ export class CloudConfig extends CloudInit {
       runcmd: nonEmpty(this.commands),
       ...settings,
     };
-    return `#cloud-config\n${Fn.yamlencode(defined(config))}`;
+    return `#cloud-config\n${Fn.yamlencode(functionArgument(defined(config)))}`;
   }
 
   /**

@@ -2,6 +2,7 @@
  * What cloud-init reads at a guest's first boot: user-data with its companions.
  * `CloudConfig` builds the usual kind of user-data piece by piece.
  */
+import { plainText } from '../core/template.js';
 
 /** The documents beside the user-data. */
 export interface CloudInitOptions {
@@ -23,12 +24,12 @@ export interface CloudInitOptions {
 /** What cloud-init reads at a guest's first boot. */
 export abstract class CloudInit {
   /**
-   * User-data as cloud-init takes it.
+   * User-data as cloud-init takes it. `${` means itself: what only Terraform knows comes as a token.
    *
    * @param userData a script that begins with `#!`, `#cloud-config`, or a MIME archive
    */
   public static fromUserData(userData: string, options: CloudInitOptions = {}): CloudInit {
-    return new FixedCloudInit(userData, options);
+    return new FixedCloudInit(plainText(userData), options);
   }
 
   /** The user-data, as far as it has been put together. */
