@@ -1,5 +1,5 @@
 /**
- * Writes the L1 constructs into src/gen/ from the provider's schema: offline, same input, same output.
+ * Writes the L1 constructs into src/gen/ from the provider's schema: offline, and the same each time.
  * Usage: node generate-l1.cjs [SCHEMA.json], as `terraform providers schema -json` prints it.
  * Nothing in src/gen/ is edited by hand; what a class is called is decided by the contract.
  */
@@ -17,7 +17,7 @@ const PROVIDER_SOURCE = 'limiquantix/limiquantix';
 /** The generator wants a source with a host; this one is taken out again after it has run. */
 const HOST = 'local.invalid';
 /**
- * Entries of maps are named without quotes (`nics[lan]`), which Terraform takes for a resource type.
+ * Entries of maps get names without quotes (`nics[lan]`), which Terraform takes for resource types.
  */
 const MAP_ENTRY = /(get\(key: string\): \w+ \{\n.*this\.terraformAttribute, )key\)/g;
 /** What the generator writes about a page that the made-up host doesn't have. */
@@ -77,7 +77,7 @@ function cleanFiles(source) {
   return folders;
 }
 
-/** All types in one flat namespace, `l1.Vm`; the provider's own class is exported by the package. */
+/** All types in one flat namespace, `l1.Vm`; the provider's class is exported by the package. */
 function indexOf(folders) {
   return folders
     .filter((folder) => folder !== 'provider')

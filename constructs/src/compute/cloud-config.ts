@@ -1,6 +1,6 @@
 /**
- * The builder of `#cloud-config` user-data. Terraform itself writes the YAML (`yamlencode`), so that
- * values which only Terraform knows, such as another machine's address, are quoted correctly.
+ * The builder of `#cloud-config` user-data. Terraform itself writes the YAML (`yamlencode`), so
+ * that values which only Terraform knows, such as another machine's address, are quoted correctly.
  */
 import { Fn } from 'cdktf';
 import { functionArgument } from '../core/template.js';

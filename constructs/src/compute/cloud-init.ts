@@ -24,7 +24,7 @@ export interface CloudInitOptions {
 /** What cloud-init reads at a guest's first boot. */
 export abstract class CloudInit {
   /**
-   * User-data as cloud-init takes it. `${` means itself: what only Terraform knows comes as a token.
+   * User-data as cloud-init takes it. `${` means itself; what only Terraform knows is a token.
    *
    * @param userData a script that begins with `#!`, `#cloud-config`, or a MIME archive
    */

@@ -1,6 +1,6 @@
 /**
- * The kinds of disk that a virtual machine can have: a new volume, empty or a copy of an image, or a
- * volume that exists.
+ * The kinds of disk that a virtual machine can have: a new volume, empty or a copy of an image, or
+ * a volume that exists.
  */
 import type { Size } from '../core/size.js';
 import type { VmDisks, VmDisksVolume } from '../gen/index.js';

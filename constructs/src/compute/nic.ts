@@ -66,7 +66,7 @@ export class Nic {
     });
   }
 
-  /** An interface in a port that exists. The port stays, with its addresses, when the machine goes. */
+  /** An interface in a port that exists. The port stays when the machine goes. */
   public static fromPortId(portId: string, options: NicOptions = {}): Nic {
     return new Nic({ portId, model: options.model });
   }
@@ -82,6 +82,7 @@ export class Nic {
 function requireMac(macAddress: string): void {
   if (MAC_PATTERN.test(macAddress)) return;
   throw new Error(
-    `macAddress must be a unicast address in lower case such as 52:54:00:00:00:01, got '${macAddress}'`,
+    'macAddress must be a unicast address in lower case such as 52:54:00:00:00:01, ' +
+      `got '${macAddress}'`,
   );
 }

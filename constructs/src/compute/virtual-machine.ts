@@ -1,6 +1,6 @@
 /**
- * The virtual machine L2: processors, memory, disks and interfaces by name, and how the guest is set
- * up. Where it runs is decided by the control plane; only what it may or may not run on is declared.
+ * The virtual machine L2: processors, memory, disks and interfaces by name, and how the guest is
+ * set up. Where it runs is decided by the control plane; declared is only where it may run.
  */
 import { Fn, Lazy } from 'cdktf';
 import { Construct, type IConstruct } from 'constructs';
@@ -235,8 +235,8 @@ export class VirtualMachine extends Construct implements IVirtualMachine {
     const path = this.node.path;
     if (!DEVICE_PATTERN.test(name)) {
       throw new Error(
-        `${path}: the name of a ${kind} must begin with a lower-case letter and go on with at most ` +
-          `30 of a-z, 0-9, _ and -, got '${name}': rename it`,
+        `${path}: the name of a ${kind} must begin with a lower-case letter and go on with at ` +
+          `most 30 of a-z, 0-9, _ and -, got '${name}': rename it`,
       );
     }
     if (existing[name] !== undefined) {

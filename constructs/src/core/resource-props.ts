@@ -7,7 +7,7 @@ export interface ResourceProps {
   /**
    * The resource's name: a DNS label (lower-case letters, digits and hyphens, at most 63).
    *
-   * @default - made from the construct's path in its stack: `Web/AppServer` becomes `web-app-server`
+   * @default - from the construct's path in its stack: `Web/AppServer` becomes `web-app-server`
    */
   readonly name?: string;
 

@@ -1,6 +1,6 @@
 /**
- * Texts of guests, such as shell scripts, in which `${` means itself, although Terraform takes every
- * string for a template. Tokens keep their meaning. Not exported by the package.
+ * Texts of guests, such as shell scripts, in which `${` means itself, although Terraform takes
+ * every string for a template. Tokens keep their meaning. Not exported by the package.
  */
 
 /** Escapes a text that becomes an attribute's whole value. */
@@ -9,8 +9,8 @@ export function plainText(text: string): string {
 }
 
 /**
- * Escapes the texts in a value that becomes an argument of a Terraform function. cdktf itself escapes
- * line breaks there, and warns about `${`, which is therefore written by its first character's number.
+ * Escapes the texts in a value that becomes an argument of a Terraform function. cdktf itself
+ * escapes line breaks there, and warns about `${`, which is therefore written by a number.
  */
 export function functionArgument(value: unknown): unknown {
   if (typeof value === 'string') return quoted(value);

@@ -23,7 +23,8 @@ export class StoragePoolBackend {
   public static directory(path: string): StoragePoolBackend {
     if (!Token.isUnresolved(path) && !/^(\/(?!\.\.?(\/|$))[A-Za-z0-9._+-]+)+$/.test(path)) {
       throw new Error(
-        `the directory of a pool must be a plain absolute path such as /var/lib/pool, got '${path}'`,
+        "a pool's directory must be a plain absolute path such as /var/lib/pool, " +
+          `got '${path}'`,
       );
     }
     return new StoragePoolBackend({ path });

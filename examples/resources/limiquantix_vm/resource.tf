@@ -59,7 +59,7 @@ resource "limiquantix_vm" "web" {
         #cloud-config
         hostname: web
         ssh_authorized_keys:
-          - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample0 you@example.org
+          - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExample you@example
       EOT
     }
   }

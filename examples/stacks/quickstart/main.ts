@@ -1,6 +1,6 @@
 /**
- * The fleet of `examples/quickstart/main.tf`, declared with the constructs: three virtual machines on
- * two hosts, from one uploaded image, on one storage pool and one network.
+ * The fleet of `examples/quickstart/main.tf`, declared with the constructs: three virtual machines
+ * on two hosts, from one uploaded image, on one storage pool and one network.
  * The image's path comes from the variable GUEST_IMAGE; run it with `npm run cdktf -- deploy`.
  */
 import { App } from 'cdktf';

@@ -26,7 +26,7 @@ export interface QuickstartStackProps {
 export class QuickstartStack extends TerraformStack {
   public constructor(scope: Construct, id: string, props: QuickstartStackProps) {
     super(scope, id);
-    // Endpoint, token and CA come from LIMIQUANTIX_* or from the profile file that the server wrote.
+    // Endpoint, token and CA come from LIMIQUANTIX_* or the profile file that the server wrote.
     new LimiquantixProvider(this, 'limiquantix');
     const image = new Image(this, 'Guest', { source: ImageSource.file(props.guestImage) });
     const storagePool = new StoragePool(this, 'Local', {
