@@ -1,5 +1,5 @@
 /**
- * Writes the L1 constructs into src/gen/ from the provider's schema: offline, and the same each time.
+ * Writes the L1 constructs into src/gen/ from the provider's schema: offline, the same each time.
  * Usage: node generate-l1.cjs [SCHEMA.json], as `terraform providers schema -json` prints it.
  * Nothing in src/gen/ is edited by hand; what a class is called is decided by the contract.
  */
