@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** The repository. */
-export const root = join(__dirname, '..', '..');
+/** The repository; npm and make run everything from there. */
+export const root = process.cwd();
 /** The `limiquantix` command, as `npm run build` makes it. */
 export const commandBundle = join(root, 'server/dist/limiquantix.mjs');
 /** The provider, as `npm run build` makes it. */
