@@ -5,7 +5,7 @@
 
 /** Escapes a text that becomes an attribute's whole value. */
 export function plainText(text: string): string {
-  return text.replace(/\$\{(?!TfToken\[)/g, '$$$${').replaceAll('%{', '%%{');
+  return text.replace(/\$\{(?!TfToken\[)/g, '$$$${').replace(/%\{/g, '%%{');
 }
 
 /**
@@ -25,7 +25,7 @@ function quoted(text: string): string {
   return text
     .replace(/["\\]/g, '\\$&')
     .replace(/\$\{(?!TfToken\[)/g, '\\u0024{')
-    .replaceAll('%{', '\\u0025{');
+    .replace(/%\{/g, '\\u0025{');
 }
 
 function isToken(value: object): boolean {

@@ -3,5 +3,7 @@ data "limiquantix_networks" "berlin" {
 }
 
 output "subnets" {
-  value = { for network in data.limiquantix_networks.berlin.networks : network.name => network.ipv4.cidr }
+  value = {
+    for network in data.limiquantix_networks.berlin.networks : network.name => network.ipv4.cidr
+  }
 }
