@@ -88,6 +88,18 @@ export function liveDevice(device: XmlElement, id: number, index: number): XmlEl
   return device;
 }
 
+/** The running definition with the guest agent's channel open or closed at its other end. */
+export function withAgentState(definition: XmlElement, connected: boolean): XmlElement {
+  const devices = devicesOf(definition).map((device) => {
+    const target = device.name === 'channel' ? childOf(device, 'target') : undefined;
+    if (target === undefined) return device;
+    const state = connected ? 'connected' : 'disconnected';
+    const others = device.children.filter((child) => child !== target);
+    return withChildren(device, [...others, withAttributes(target, { state })]);
+  });
+  return withDevices(definition, devices);
+}
+
 /** Adds a device; a second one with the same target or alias is refused. */
 export function addDevice(definition: XmlElement, device: XmlElement): XmlElement {
   const target = descendant(device, 'target')?.attributes['dev'];

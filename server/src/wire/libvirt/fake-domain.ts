@@ -34,6 +34,7 @@ import {
   parseDevice,
   removeDevice,
   replaceDevice,
+  withAgentState,
 } from './fake-definition.js';
 import { childOf, type XmlElement } from './xml.js';
 
@@ -353,7 +354,8 @@ export class FakeDomain {
   }
 
   private emitAgent(state: number, reason: number): void {
-    if (!this.hasAgentChannel()) return;
+    if (this.live === undefined || !this.hasAgentChannel()) return;
+    this.live = withAgentState(this.live, state === AgentState.CONNECTED);
     this.host.emit({ kind: 'agent', domain: this.ref(), state, reason });
   }
 }
