@@ -98,7 +98,7 @@ const rules: ReadonlyMap<TypeName, Rule> = new Map([
       const pool = poolKey(volume.spec?.poolId ?? '');
       return imageId === undefined ? [pool] : [pool, { type: 'image', id: imageId }];
     },
-    statusFields: ['node_id', 'vm_id'],
+    statusFields: ['node_id', 'vm_id', 'provisioned', 'size_bytes', 'format'],
   }),
   rule<Port>('port', {
     nodes: nodesOfPort,

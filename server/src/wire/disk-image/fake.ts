@@ -183,7 +183,7 @@ export class FakeDiskImages implements DiskImages {
     }
     if (!this.#reflink) throw failure('NOT_SUPPORTED', path);
     const { head, sizeBytes } = original;
-    const copy = this.#add(path, { head: head.slice(), sizeBytes, allocatedBytes: 0 });
+    const copy = this.#add(path, { head: Uint8Array.from(head), sizeBytes, allocatedBytes: 0 });
     setVirtualBytes(copy, virtualBytes);
   }
 
