@@ -24,8 +24,8 @@ export interface ReplicaEntry {
   readonly resource: Uint8Array;
 }
 
-/** Reads the id out of an encoded resource. */
-export type ReadId = (type: TypeName, resource: Uint8Array) => string;
+/** Reads the id out of an encoded resource; undefined for a type that this version doesn't know. */
+export type ReadId = (type: TypeName, resource: Uint8Array) => string | undefined;
 
 /** The log is written anew when it is this much longer than what it says … */
 const compactRatio = 4;
@@ -113,7 +113,9 @@ export class Replica {
       this.#liveBytes = 0;
     }
     for (const { type, resource } of desired.upserts) {
-      const key = { type, id: this.#readId(type, resource) };
+      const id = this.#readId(type, resource);
+      if (id === undefined) continue;
+      const key = { type, id };
       this.#forget(nameOf(key));
       this.#entries.set(nameOf(key), { key, resource });
       this.#liveBytes += resource.length;
