@@ -37,7 +37,7 @@ generate().catch((error) => {
 
 async function generate() {
   if (!existsSync(schemaFile)) {
-    throw new Error('the provider schema is missing: run `npm run generate -w provider` first');
+    throw new Error('the provider schema is missing: run `npm run generate` at the root first');
   }
   const { version } = JSON.parse(readFileSync(join(packageDirectory, 'package.json'), 'utf8'));
   const [major, minor] = version.split('.');

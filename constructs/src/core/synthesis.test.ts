@@ -1,6 +1,7 @@
 /**
  * What the constructs synthesize to, and what they refuse before Terraform sees it.
  */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Terraform's templates look like this.
 import { Fn, TerraformOutput, TerraformStack, TerraformVariable, Testing } from 'cdktf';
 import { Construct } from 'constructs';
 import {

@@ -1,6 +1,7 @@
 /**
  * What guests get of the texts that were written for them, after the real Terraform evaluated them.
  */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Terraform's templates look like this.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
