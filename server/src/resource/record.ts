@@ -2,7 +2,7 @@
  * A resource as the store has it: encoded without its revision, which is the store's to give, together
  * with the index entries that belong to it. Pure.
  */
-import { clone, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { childKey, nameKey, recordKey, referenceKey } from './keys.js';
 import { specReferences } from './references.js';
 import type { AnyResource } from './resource.js';
@@ -21,10 +21,8 @@ export type RecordWrite =
 
 /** A resource's bytes. The header's `revision` isn't in them. */
 export function encodeRecord(type: ResourceType, resource: AnyResource): Uint8Array {
-  if (resource.revision === 0n) return toBinary(type.message, resource);
-  const copy = clone(type.message, resource) as AnyResource;
-  copy.revision = 0n;
-  return toBinary(type.message, copy);
+  const record: AnyResource = { ...resource, revision: 0n };
+  return toBinary(type.message, record);
 }
 
 /** The resource in an entry of the store, with its revision. */

@@ -1,0 +1,145 @@
+/**
+ * Runs a type's admission and plans what it decided: the resource, its children, its claims. Everything is
+ * planned into one transaction, so that a VM never exists without its disks' volumes and its ports.
+ */
+import { create } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { intentChanges } from '../resource/changes.js';
+import { LimiError } from '../resource/error.js';
+import { specReferences } from '../resource/references.js';
+import type { AnyResource, AnyStatus } from '../resource/resource.js';
+import type { ResourceType } from '../resource/type-registry.js';
+import type { AdmissionResult, ChildWrite } from './admission.js';
+import type { ApiContext } from './api-context.js';
+import { changedHeader, deletedHeader, newHeader } from './header.js';
+import { WritePlan } from './write-plan.js';
+
+/** Children of one admission. */
+const childrenMax = 256;
+
+/** What is planned. */
+export interface Admitted {
+  /** The resource as it is stored if the plan is committed. */
+  readonly resource: AnyResource;
+  readonly plan: WritePlan;
+  readonly verdict: NonNullable<AdmissionResult['verdict']>;
+}
+
+/** What to admit. */
+export interface Admission {
+  readonly type: ResourceType;
+  /** The resource with its whole header. */
+  readonly next: AnyResource;
+  readonly previous: AnyResource | undefined;
+  /** `created_by` of children. */
+  readonly createdBy: string;
+}
+
+/** Decides on a new or changed resource and plans its transaction. Throws what admission throws. */
+export function admit(context: ApiContext, admission: Admission): Admitted {
+  const { type, next, previous } = admission;
+  const result = decide(context, admission);
+  const plan = new WritePlan();
+  const status = result.resource.status ?? (create(type.status) as AnyStatus);
+  const resource = { ...result.resource, status };
+  if (previous === undefined) plan.create(type, resource);
+  else plan.update(type, resource, previous);
+  if (result.children.length > childrenMax) throw tooManyChildren(type, next, result);
+  for (const child of result.children) planChild(context, plan, child, admission.createdBy);
+  plan.claim(result.claims, result.releases);
+  return { resource, plan, verdict: result.verdict ?? { reasons: [] } };
+}
+
+function decide(context: ApiContext, { type, next, previous }: Admission): AdmissionResult {
+  const admitType = context.admission.get(type.type);
+  if (admitType === undefined) return { resource: next, children: [], claims: [], releases: [] };
+  return admitType({
+    next: previous === undefined ? withoutStatus(next) : next,
+    previous,
+    lookup: context.view,
+    newId: context.newId,
+    nowMs: context.nowMs(),
+    random: context.random,
+  });
+}
+
+function withoutStatus(resource: AnyResource): AnyResource {
+  const { status: _status, ...rest } = resource;
+  return rest;
+}
+
+function planChild(
+  context: ApiContext,
+  plan: WritePlan,
+  child: ChildWrite,
+  createdBy: string,
+): void {
+  const type = context.types.get(child.type);
+  const sources = { newId: context.newId, nowMs: context.nowMs() };
+  if (child.kind === 'create') {
+    plan.create(type, newHeader(type, child.resource, { ...sources, createdBy }));
+    return;
+  }
+  const previous = context.view.get(child.type, child.resource.id);
+  if (previous === undefined) throw childGone(type, child.resource);
+  if (child.kind === 'delete-request') {
+    if (previous.deletionRequestedAt !== undefined) return;
+    refuseUsed(context, type, previous);
+    plan.requestDeletion(type, deletedHeader(child.resource, sources), previous);
+    return;
+  }
+  const changes = intentChanges(type, previous, child.resource);
+  const next =
+    changes.length === 0 ? child.resource : changedHeader(child.resource, changes, sources);
+  plan.update(type, next, previous);
+}
+
+/** Throws where something refers to a resource in its spec; names some of it. Owned ones don't count. */
+export function refuseUsed(context: ApiContext, type: ResourceType, resource: AnyResource): void {
+  const users = usersOf(context, resource);
+  if (users.length === 0) return;
+  const shown = users.slice(0, usersShownMax).join(', ');
+  const more = users.length > usersShownMax ? ` and ${users.length - usersShownMax} more` : '';
+  throw new LimiError({
+    code: Code.FailedPrecondition,
+    reason: 'IN_USE',
+    message: `${type.label} ${JSON.stringify(resource.name)} is in use by ${shown}${more}; remove those first`,
+  });
+}
+
+const usersShownMax = 10;
+
+/** Everything whose spec refers to a resource, by name; what is owned by another user is left out. */
+function usersOf({ types, view }: ApiContext, resource: AnyResource): string[] {
+  const users: { readonly label: string; readonly user: AnyResource }[] = [];
+  for (const type of types.types) {
+    for (const user of view.referrers(type.type, resource.id)) {
+      const refers = specReferences(type, user).some(({ id }) => id === resource.id);
+      if (refers && user.id !== resource.id) users.push({ label: type.label, user });
+    }
+  }
+  const ids = new Set(users.map(({ user }) => user.id));
+  const apart = users.filter(({ user }) => user.owner === undefined || !ids.has(user.owner.id));
+  return apart.map(({ label, user }) => `${label} ${JSON.stringify(user.name)}`);
+}
+
+function childGone(type: ResourceType, child: AnyResource): LimiError {
+  return new LimiError({
+    code: Code.Aborted,
+    reason: 'CHILD_GONE',
+    message: `${type.label} ${JSON.stringify(child.name)} is gone meanwhile; try again`,
+    retryable: true,
+  });
+}
+
+function tooManyChildren(
+  type: ResourceType,
+  { name }: AnyResource,
+  { children }: AdmissionResult,
+): LimiError {
+  return new LimiError({
+    code: Code.InvalidArgument,
+    reason: 'TOO_MANY_CHILDREN',
+    message: `${type.label} ${JSON.stringify(name)} needs ${children.length} resources of its own; at most ${childrenMax} are possible`,
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * What the operations on resources work with, and how they begin: with a view that has everything that
+ * was answered before. No operation reads the clock, chance or ids from anywhere else.
+ */
+import { Code } from '@connectrpc/connect';
+import { LimiError } from '../resource/error.js';
+import type { AnyResource } from '../resource/resource.js';
+import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
+import type { CommitResult, Store } from '../store/store.js';
+import type { View } from '../view/view.js';
+import type { AdmissionTable } from './admission.js';
+import type { Validate } from './validation.js';
+import type { WritePlan } from './write-plan.js';
+
+/** What the operations work with. */
+export interface ApiContext {
+  readonly types: TypeRegistry;
+  readonly store: Store;
+  readonly view: View;
+  readonly admission: AdmissionTable;
+  readonly validate: Validate;
+  /** A new id (UUIDv7). */
+  readonly newId: () => string;
+  readonly nowMs: () => number;
+  readonly random: () => number;
+}
+
+/** How often an operation is tried anew because others wrote what it was based on. */
+export const admissionRetriesMax = 32;
+
+/** Resolves when the view has every commit up to now. */
+export async function freshen({ store, view }: Pick<ApiContext, 'store' | 'view'>): Promise<void> {
+  await view.settled(await store.revision());
+}
+
+/** The resource as the view has it. Throws NOT_FOUND where there is none. */
+export function mustFind(
+  context: Pick<ApiContext, 'view'>,
+  type: ResourceType,
+  id: string,
+): AnyResource {
+  const resource = context.view.get(type.type, id);
+  if (resource !== undefined) return resource;
+  throw new LimiError({
+    code: Code.NotFound,
+    reason: 'NOT_FOUND',
+    message: `there is no ${type.label} with the id ${JSON.stringify(id)}`,
+  });
+}
+
+/**
+ * Plans and commits until the commit goes through: `attempt` gets a view that has every commit so far, and
+ * returns a plan or, where nothing is to be written, undefined. What it throws ends it.
+ */
+export async function commitPlan<T extends { readonly plan: WritePlan | undefined }>(
+  context: ApiContext,
+  attempt: () => Promise<T> | T,
+): Promise<{ readonly outcome: T; readonly revision: bigint | undefined }> {
+  for (let tries = 0; tries < admissionRetriesMax; tries += 1) {
+    await freshen(context);
+    const outcome = await attempt();
+    if (outcome.plan === undefined) return { outcome, revision: undefined };
+    const result: CommitResult = await context.store.commit(outcome.plan.transaction());
+    if (result.ok) return { outcome, revision: result.revision };
+  }
+  throw new LimiError({
+    code: Code.Aborted,
+    reason: 'CONTENTION',
+    message: `others changed the same resources ${admissionRetriesMax} times in a row; try again`,
+    retryable: true,
+  });
+}

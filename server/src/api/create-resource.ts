@@ -1,0 +1,109 @@
+/** Create: checks, admits and stores a new resource with its children, once for each request id. */
+import { clone, create } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { type Verdict, VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { LimiError } from '../resource/error.js';
+import type { AnyResource } from '../resource/resource.js';
+import { withoutOutputOnly } from '../resource/strip.js';
+import type { ResourceType } from '../resource/type-registry.js';
+import { type Admitted, admit } from './admit.js';
+import { type ApiContext, commitPlan } from './api-context.js';
+import { type Caller, nameOfCaller } from './caller.js';
+import { newHeader } from './header.js';
+import { checkReferences } from './reference-check.js';
+import { answeredAndGone, findRequest } from './request-log.js';
+import type { WritePlan } from './write-plan.js';
+
+/** What to create. */
+export interface CreateRequest {
+  readonly type: ResourceType;
+  /** What the user wants; output-only fields are ignored. Checked against the contract's rules already. */
+  readonly input: AnyResource;
+  readonly caller: Caller;
+  /** The client's word for this request; empty for none. */
+  readonly requestId: string;
+  readonly validateOnly: boolean;
+}
+
+/** What came of it. */
+export interface Stored {
+  /** As it was stored, secrets included. */
+  readonly resource: AnyResource;
+  readonly verdict: Verdict | undefined;
+}
+
+/** Creates a resource. Throws ALREADY_EXISTS where its name is taken, or what admission throws. */
+export async function createResource(context: ApiContext, request: CreateRequest): Promise<Stored> {
+  const { type } = request;
+  const input = withoutOutputOnly(type, clone(type.message, request.input) as AnyResource);
+  const createdBy = nameOfCaller(request.caller);
+  const next = newHeader(type, input, {
+    newId: context.newId,
+    nowMs: context.nowMs(),
+    createdBy,
+  });
+  const { outcome, revision } = await commitPlan(context, async () => {
+    const known = await lookUp(context, request, input);
+    if (known?.resourceId !== undefined) return answered(context, type, known.resourceId);
+    refuseTakenName(context, type, next);
+    checkReferences({
+      ...context,
+      lookup: context.view,
+      type,
+      resource: next,
+      previous: undefined,
+    });
+    const admitted = admit(context, { type, next, previous: undefined, createdBy });
+    if (request.validateOnly) return verdictOnly(admitted);
+    known?.note(admitted.plan, next.id);
+    return { ...admitted, plan: admitted.plan, verdict: undefined };
+  });
+  const { resource, verdict } = outcome;
+  return { resource: revision === undefined ? resource : { ...resource, revision }, verdict };
+}
+
+interface Outcome extends Stored {
+  readonly plan: WritePlan | undefined;
+}
+
+async function lookUp(context: ApiContext, request: CreateRequest, input: AnyResource) {
+  const { type, requestId, validateOnly } = request;
+  if (requestId === '' || validateOnly) return undefined;
+  const caller = nameOfCaller(request.caller);
+  return findRequest(context.store, { type, caller, requestId, input }, context.nowMs());
+}
+
+function answered(context: ApiContext, type: ResourceType, id: string): Outcome {
+  const resource = context.view.get(type.type, id);
+  if (resource === undefined) throw answeredAndGone(type, id);
+  return { plan: undefined, resource, verdict: undefined };
+}
+
+function verdictOnly({ resource, verdict }: Admitted): Outcome {
+  const { nodeId = '', reasons } = verdict;
+  return {
+    plan: undefined,
+    resource,
+    verdict: create(VerdictSchema, { nodeId, reasons: [...reasons] }),
+  };
+}
+
+/** Throws ALREADY_EXISTS, with the id of the resource that has the name. */
+export function refuseTakenName(
+  context: ApiContext,
+  type: ResourceType,
+  resource: AnyResource,
+): void {
+  const { name, projectId } = resource;
+  const holder = context.view.findByName({ type: type.type, projectId, name });
+  if (holder === undefined || holder.id === resource.id) return;
+  const where = type.scope === 'project' ? ` in project ${projectId}` : '';
+  const state = holder.deletionRequestedAt === undefined ? 'has' : 'is being deleted and still has';
+  const message = `${JSON.stringify(name)} is taken: ${type.label} ${holder.id} ${state} that name${where}; give another name, or import that one`;
+  throw new LimiError({
+    code: Code.AlreadyExists,
+    reason: 'NAME_TAKEN',
+    message: `name ${message}`,
+    violations: [{ path: 'name', message }],
+  });
+}

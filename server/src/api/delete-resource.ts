@@ -1,0 +1,86 @@
+/** Delete: requests a resource's deletion. Reconcilers then remove what is left of it. */
+import { Code } from '@connectrpc/connect';
+import { LimiError } from '../resource/error.js';
+import { deletionKey } from '../resource/keys.js';
+import { decodeText } from '../resource/record.js';
+import type { AnyResource } from '../resource/resource.js';
+import type { ResourceType } from '../resource/type-registry.js';
+import type { Store } from '../store/store.js';
+import { refuseUsed } from './admit.js';
+import { type ApiContext, commitPlan, mustFind } from './api-context.js';
+import { deletedHeader } from './header.js';
+import { checkEtag } from './update-resource.js';
+import { forced, WritePlan } from './write-plan.js';
+
+/** What to delete. */
+export interface DeleteRequest {
+  readonly type: ResourceType;
+  readonly id: string;
+  /** The etag that it must have; empty for any. */
+  readonly etag: string;
+  /** Whether to go on where its node can't be asked. */
+  readonly force: boolean;
+  readonly validateOnly: boolean;
+}
+
+/**
+ * Requests a deletion; idempotent. Throws FAILED_PRECONDITION where the resource is protected, in use, or
+ * belongs to another that stays.
+ */
+export async function deleteResource(
+  context: ApiContext,
+  request: DeleteRequest,
+): Promise<AnyResource> {
+  const { outcome, revision } = await commitPlan(context, () => attempt(context, request));
+  const { resource } = outcome;
+  return revision === undefined ? resource : { ...resource, revision };
+}
+
+function attempt(context: ApiContext, request: DeleteRequest) {
+  const { type, id, etag, force, validateOnly } = request;
+  const resource = mustFind(context, type, id);
+  const plan = new WritePlan();
+  if (resource.deletionRequestedAt !== undefined) {
+    if (!force || validateOnly) return { plan: undefined, resource };
+    // Written with the record's revision: the mark must not outlive it.
+    plan.update(type, resource, resource);
+    plan.forceDeletion(id);
+    return { plan, resource };
+  }
+  checkEtag(type, resource, etag);
+  refuseProtected(type, resource);
+  refuseOwned(context, type, resource);
+  refuseUsed(context, type, resource);
+  const next = deletedHeader(resource, { newId: context.newId, nowMs: context.nowMs() });
+  if (validateOnly) return { plan: undefined, resource: next };
+  plan.requestDeletion(type, next, resource);
+  if (force) plan.forceDeletion(id);
+  return { plan, resource: next };
+}
+
+/** Whether a resource's deletion may go on where its node can't be asked. */
+export async function isDeletionForced(store: Store, id: string): Promise<boolean> {
+  const entry = await store.get(deletionKey(id));
+  return entry !== undefined && decodeText(entry.value) === forced;
+}
+
+function refuseProtected(type: ResourceType, resource: AnyResource): void {
+  if (!resource.protected) return;
+  throw new LimiError({
+    code: Code.FailedPrecondition,
+    reason: 'PROTECTED',
+    message: `${type.label} ${JSON.stringify(resource.name)} is protected; set its field protected to false first`,
+  });
+}
+
+function refuseOwned(context: ApiContext, type: ResourceType, resource: AnyResource): void {
+  const { owner } = resource;
+  const found = owner && context.view.get(owner.type, owner.id);
+  if (owner === undefined || found === undefined || found.deletionRequestedAt !== undefined) return;
+  const { label } = context.types.get(owner.type);
+  throw new LimiError({
+    code: Code.FailedPrecondition,
+    reason: 'OWNED',
+    message: `${type.label} ${JSON.stringify(resource.name)} belongs to ${label} ${JSON.stringify(found.name)} as its device ${owner.device}; remove the device there`,
+  });
+}

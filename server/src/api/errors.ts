@@ -1,0 +1,122 @@
+/**
+ * The one place where errors become what clients see: a LimiError with its code, message and details, and
+ * anything else as INTERNAL with a number that the log has too. Nothing of `detail` or `cause` goes out.
+ */
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+} from '@limiquantix/proto/google/rpc/error_details_pb.js';
+import type { Log } from '../log.js';
+import { LimiError } from '../resource/error.js';
+
+/** Whose words the reasons are. */
+export const errorDomain = 'limiquantix';
+
+/** What the interceptor works with. */
+export interface ErrorOptions {
+  readonly log: Log;
+  /** A new word for an error that is only told in the log. */
+  readonly newId: () => string;
+}
+
+/** Turns what handlers throw, before or amid a stream, into Connect errors; logs what needs looking at. */
+export function errorInterceptor(options: ErrorOptions): Interceptor {
+  return (next) => async (request) => {
+    const method = `${request.service.typeName}/${request.method.name}`;
+    const convert = (error: unknown) => toConnectError(error, { ...options, method });
+    try {
+      const response = await next(request);
+      if (!response.stream) return response;
+      return { ...response, message: guarded(response.message, convert) };
+    } catch (error) {
+      throw convert(error);
+    }
+  };
+}
+
+async function* guarded<T>(
+  messages: AsyncIterable<T>,
+  convert: (error: unknown) => ConnectError,
+): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw convert(error);
+  }
+}
+
+/** An error as a client sees it; logged where somebody should look. */
+export function toConnectError(
+  error: unknown,
+  options: ErrorOptions & { readonly method: string },
+): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (error instanceof LimiError) {
+    logIfGrave(error, options);
+    return fromLimiError(error);
+  }
+  if (isAbort(error)) return new ConnectError('the call was ended', Code.Canceled);
+  const errorId = options.newId();
+  options.log.error('a call failed', { method: options.method, errorId, ...factsOf(error) });
+  return new ConnectError(
+    `something went wrong in the server; its log has the cause under ${errorId}`,
+    Code.Internal,
+    undefined,
+    [infoOf('INTERNAL', { error_id: errorId })],
+  );
+}
+
+function fromLimiError(error: LimiError): ConnectError {
+  const details = [infoOf(error.reason, error.retryable ? { retryable: 'true' } : {})];
+  const { violations } = error;
+  if (violations.length === 0)
+    return new ConnectError(error.message, error.code, undefined, details);
+  const fieldViolations = violations.map(({ path, message }) => ({
+    field: path,
+    description: message,
+  }));
+  const badRequest = {
+    desc: BadRequestSchema,
+    value: create(BadRequestSchema, { fieldViolations }),
+  };
+  return new ConnectError(error.message, error.code, undefined, [...details, badRequest]);
+}
+
+const infoOf = (reason: string, metadata: Record<string, string>) => ({
+  desc: ErrorInfoSchema,
+  value: create(ErrorInfoSchema, { reason, domain: errorDomain, metadata }),
+});
+
+const grave: ReadonlySet<Code> = new Set([
+  Code.Internal,
+  Code.Unknown,
+  Code.DataLoss,
+  Code.Unavailable,
+]);
+
+function logIfGrave(error: LimiError, { log, method }: ErrorOptions & { method: string }): void {
+  const fields = { method, reason: error.reason, ...factsOf(error) };
+  if (grave.has(error.code)) log.error('a call failed', fields);
+  else log.debug('a call was refused', fields);
+}
+
+/** The chain of an error, for the log. */
+function factsOf(error: unknown): Record<string, unknown> {
+  if (!isError(error)) return { error: String(error) };
+  const { message, stack, cause } = error;
+  const detail = error instanceof LimiError ? error.detail : undefined;
+  const isExpected = error instanceof LimiError;
+  return {
+    error: message,
+    ...(detail !== undefined && { detail }),
+    ...(!isExpected && { stack }),
+    ...(cause !== undefined && { cause: factsOf(cause) }),
+  };
+}
+
+const isError = (error: unknown): error is Error =>
+  typeof error === 'object' && error !== null && 'message' in error;
+
+const isAbort = (error: unknown): boolean => isError(error) && error.name === 'AbortError';

@@ -1,0 +1,135 @@
+/**
+ * List: pages of resources that are all taken at one revision, however long a client takes to read them.
+ * The newest revision comes from the view, an older one from the store's history.
+ */
+import { createHash } from 'node:crypto';
+import type { LimiError } from '../resource/error.js';
+import { typePrefix } from '../resource/keys.js';
+import { decodeRecord } from '../resource/record.js';
+import type { AnyResource } from '../resource/resource.js';
+import type { ResourceType } from '../resource/type-registry.js';
+import { type ApiContext, freshen } from './api-context.js';
+import { type FilterOptions, parseFilter } from './filter.js';
+import { compareBy, type Order, parseOrder } from './order.js';
+import { invalidFields } from './validation.js';
+
+/** What to list. */
+export interface ListRequest extends FilterOptions {
+  readonly type: ResourceType;
+  /** Resources in the page, at most; 0 for 500. */
+  readonly pageSize: number;
+  /** Where the page begins: `nextPageToken` of the page before; empty for the first. */
+  readonly pageToken: string;
+  /** The field to order by; empty for the id. */
+  readonly orderBy: string;
+  /** The revision to list at; 0 for the newest. */
+  readonly revision: bigint;
+}
+
+/** A page. */
+export interface ResourcePage {
+  /** Secrets included. */
+  readonly resources: readonly AnyResource[];
+  /** Empty at the end. */
+  readonly nextPageToken: string;
+  readonly revision: bigint;
+}
+
+const pageSizeDefault = 500;
+const storePageMax = 1000;
+
+/** Where a page begins: after how many of the list at a revision. */
+interface Position {
+  readonly revision: string;
+  readonly skip: number;
+  /** Of the type, filter and order, so that a token isn't used for another list. */
+  readonly query: string;
+}
+
+/** A page of resources. Throws OUT_OF_RANGE (COMPACTED) where the revision is too old. */
+export async function listResources(
+  context: ApiContext,
+  request: ListRequest,
+): Promise<ResourcePage> {
+  const { type } = request;
+  const order = parseOrder(request.orderBy);
+  const passes = parseFilter(type, request) ?? (() => true);
+  const query = digestOf(request);
+  const position = readToken(request.pageToken, query);
+  await freshen(context);
+  const wanted = position === undefined ? request.revision : BigInt(position.revision);
+  const { resources, revision } = await snapshot(context, type, wanted);
+  const sorted = sort(resources.filter(passes), order);
+  const skip = position?.skip ?? 0;
+  const end = skip + (request.pageSize || pageSizeDefault);
+  const isLast = end >= sorted.length;
+  return {
+    resources: sorted.slice(skip, end),
+    nextPageToken: isLast ? '' : writeToken({ revision: String(revision), skip: end, query }),
+    revision,
+  };
+}
+
+/** All resources of a type at a revision; 0n is the newest. */
+async function snapshot(
+  { view, store }: ApiContext,
+  type: ResourceType,
+  wanted: bigint,
+): Promise<{ resources: readonly AnyResource[]; revision: bigint }> {
+  // One turn of the event loop: nothing changes between reading the list and its revision.
+  if (wanted === 0n || wanted === view.revision) {
+    return { resources: view.list(type.type), revision: view.revision };
+  }
+  const resources: AnyResource[] = [];
+  let from: string | undefined;
+  do {
+    const page = await store.list({
+      prefix: typePrefix(type.type),
+      limit: storePageMax,
+      from,
+      revision: wanted,
+    });
+    for (const entry of page.entries) resources.push(decodeRecord(type, entry));
+    from = page.next;
+  } while (from !== undefined);
+  return { resources, revision: wanted };
+}
+
+const sort = (resources: AnyResource[], order: Order): AnyResource[] =>
+  resources.sort(compareBy(order));
+
+function digestOf({ type, filter, projectId, orderBy }: ListRequest): string {
+  const text = JSON.stringify([type.type, filter, projectId, orderBy]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 12);
+}
+
+const writeToken = (position: Position): string =>
+  Buffer.from(JSON.stringify(position)).toString('base64url');
+
+function readToken(token: string, query: string): Position | undefined {
+  if (token === '') return undefined;
+  const position = parseToken(token);
+  if (position === undefined) throw invalidToken(`isn't a token of this server`);
+  if (position.query !== query) {
+    throw invalidToken('is of a list with another filter, project or order');
+  }
+  return position;
+}
+
+function parseToken(token: string): Position | undefined {
+  try {
+    const parsed = JSON.parse(Buffer.from(token, 'base64url').toString()) as Partial<Position>;
+    const { revision, skip, query } = parsed;
+    if (typeof revision !== 'string' || !/^\d{1,18}$/.test(revision)) return undefined;
+    if (typeof query !== 'string' || !Number.isSafeInteger(skip)) return undefined;
+    return { revision, query, skip: Math.max(0, Number(skip)) };
+  } catch {
+    return undefined;
+  }
+}
+
+const invalidToken = (what: string): LimiError =>
+  invalidFields(
+    [{ path: 'page_token', message: `${what}; begin anew without one` }],
+    'PAGE_TOKEN_INVALID',
+  );

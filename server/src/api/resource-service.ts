@@ -1,0 +1,152 @@
+/**
+ * The standard methods of every resource type, registered on a Connect router from descriptors: one
+ * implementation, no code for any type. It checks requests, calls the operations beside it, and takes
+ * secrets out of what is answered.
+ */
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
+import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { AnyResource } from '../resource/resource.js';
+import { withoutSecrets } from '../resource/strip.js';
+import type { MethodFields, ResourceType } from '../resource/type-registry.js';
+import { type ApiContext, freshen, mustFind } from './api-context.js';
+import { callerOf } from './caller.js';
+import { createResource, type Stored } from './create-resource.js';
+import { deleteResource } from './delete-resource.js';
+import { listResources } from './list-resources.js';
+import { updateResource } from './update-resource.js';
+import { invalidFields } from './validation.js';
+import { watchResources } from './watch-resources.js';
+
+/** Registers the services of all types. */
+export function registerResources(router: ConnectRouter, context: ApiContext): void {
+  for (const type of context.types.types) {
+    router.service(type.service, standardMethods(context, type));
+  }
+}
+
+/** A request as the contract has it for every type, besides the field that holds the resource. */
+interface StandardRequest extends Message {
+  readonly id: string;
+  readonly requestId: string;
+  readonly validateOnly: boolean;
+  readonly updateMask?: { readonly paths: readonly string[] };
+  readonly etag: string;
+  readonly force: boolean;
+  readonly pageSize: number;
+  readonly pageToken: string;
+  readonly filter: string;
+  readonly orderBy: string;
+  readonly revision: bigint;
+  readonly projectId: string;
+  readonly fromRevision: bigint;
+}
+
+type Handler = (request: StandardRequest, context: HandlerContext) => unknown;
+
+/** One type's methods; what isn't standard stays unimplemented here. */
+function standardMethods(
+  context: ApiContext,
+  type: ResourceType,
+): Partial<ServiceImpl<DescService>> {
+  const { methods } = type;
+  const handlers: [DescMethod, Handler][] = [
+    [methods.create.method, createHandler(context, type)],
+    [methods.get.method, getHandler(context, type)],
+    [methods.list.method, listHandler(context, type)],
+    [methods.update.method, updateHandler(context, type)],
+    [methods.delete.method, deleteHandler(context, type)],
+    [methods.watch.method, watchHandler(context, type)],
+  ];
+  const entries = handlers.map(([method, handler]) => [method.localName, handler]);
+  return Object.fromEntries(entries) as Partial<ServiceImpl<DescService>>;
+}
+
+function createHandler(context: ApiContext, type: ResourceType): Handler {
+  const { create } = type.methods;
+  return async (request, call) => {
+    context.validate(create.method.input, request, create.request);
+    const { requestId, validateOnly } = request;
+    const input = resourceIn(request, create);
+    const caller = callerOf(call);
+    return answer(
+      type,
+      create,
+      await createResource(context, { type, input, caller, requestId, validateOnly }),
+    );
+  };
+}
+
+function getHandler(context: ApiContext, type: ResourceType): Handler {
+  const { get } = type.methods;
+  return async (request) => {
+    context.validate(get.method.input, request);
+    await freshen(context);
+    return answer(type, get, { resource: mustFind(context, type, request.id), verdict: undefined });
+  };
+}
+
+function listHandler(context: ApiContext, type: ResourceType): Handler {
+  const { list } = type.methods;
+  return async (request) => {
+    context.validate(list.method.input, request);
+    const { resources, ...page } = await listResources(context, { ...request, type });
+    return {
+      [list.response.localName]: resources.map((resource) => withoutSecrets(type, resource)),
+      ...page,
+    };
+  };
+}
+
+function updateHandler(context: ApiContext, type: ResourceType): Handler {
+  const { update } = type.methods;
+  return async (request, call) => {
+    const { etag, validateOnly, updateMask } = request;
+    const input = resourceIn(request, update);
+    if (input.id === '') throw invalidFields([{ path: 'id', message: 'is required' }]);
+    const paths = updateMask?.paths ?? [];
+    const caller = callerOf(call);
+    return answer(
+      type,
+      update,
+      await updateResource(context, { type, input, paths, caller, etag, validateOnly }),
+    );
+  };
+}
+
+function deleteHandler(context: ApiContext, type: ResourceType): Handler {
+  const { method, response } = type.methods.delete;
+  return async (request) => {
+    context.validate(method.input, request);
+    const { id, etag, force, validateOnly } = request;
+    const resource = await deleteResource(context, { type, id, etag, force, validateOnly });
+    return answer(type, { response }, { resource, verdict: undefined });
+  };
+}
+
+function watchHandler(context: ApiContext, type: ResourceType): Handler {
+  const { watch } = type.methods;
+  return async function* (request, { signal }) {
+    context.validate(watch.method.input, request);
+    const { fromRevision, filter, projectId } = request;
+    const options = { type, fromRevision, filter, projectId, signal };
+    for await (const { resource, ...event } of watchResources(context, options)) {
+      const shown = resource && withoutSecrets(type, resource);
+      yield { ...event, ...(shown && { [watch.response.localName]: shown }) };
+    }
+  };
+}
+
+function resourceIn(request: Message, { request: field }: MethodFields): AnyResource {
+  const resource = (request as unknown as Record<string, AnyResource | undefined>)[field.localName];
+  if (resource !== undefined) return resource;
+  throw invalidFields([{ path: field.name, message: 'is required' }]);
+}
+
+function answer(
+  type: ResourceType,
+  { response }: Pick<MethodFields, 'response'>,
+  { resource, verdict }: Stored,
+) {
+  const shown = withoutSecrets(type, resource);
+  return { [response.localName]: shown, ...(verdict !== undefined && { verdict }) };
+}

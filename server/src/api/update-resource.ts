@@ -1,0 +1,96 @@
+/** Update: changes the named fields of a resource and what belongs to it, or says what that would cost. */
+import { create } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { type FieldChange, intentChanges } from '../resource/changes.js';
+import { LimiError } from '../resource/error.js';
+import type { AnyResource } from '../resource/resource.js';
+import type { ResourceType } from '../resource/type-registry.js';
+import { type Admitted, admit } from './admit.js';
+import { type ApiContext, commitPlan, mustFind } from './api-context.js';
+import { type Caller, nameOfCaller } from './caller.js';
+import { refuseTakenName, type Stored } from './create-resource.js';
+import { applyMask } from './field-mask.js';
+import { changedHeader } from './header.js';
+import { checkReferences } from './reference-check.js';
+import { invalidFields } from './validation.js';
+
+/** What to change. */
+export interface UpdateRequest {
+  readonly type: ResourceType;
+  /** The new values, with the id of the resource. */
+  readonly input: AnyResource;
+  /** The paths of the fields to change. */
+  readonly paths: readonly string[];
+  readonly caller: Caller;
+  /** The etag that the change is based on; empty for any. */
+  readonly etag: string;
+  readonly validateOnly: boolean;
+}
+
+/** Changes a resource; without a difference, nothing is written. */
+export async function updateResource(context: ApiContext, request: UpdateRequest): Promise<Stored> {
+  const { outcome, revision } = await commitPlan(context, () => attempt(context, request));
+  const { resource, verdict } = outcome;
+  return { resource: revision === undefined ? resource : { ...resource, revision }, verdict };
+}
+
+function attempt(context: ApiContext, request: UpdateRequest) {
+  const { type, input, paths, validateOnly } = request;
+  const previous = mustFind(context, type, input.id);
+  checkEtag(type, previous, request.etag);
+  refuseLeaving(type, previous);
+  const masked = applyMask(type, { previous, input, paths });
+  const changes = intentChanges(type, previous, masked);
+  refuseImmutable(type, changes);
+  if (changes.length === 0) {
+    const verdict = validateOnly ? create(VerdictSchema) : undefined;
+    return { plan: undefined, resource: previous, verdict };
+  }
+  context.validate(type.message, masked);
+  checkReferences({ ...context, lookup: context.view, type, resource: masked, previous });
+  refuseTakenName(context, type, masked);
+  const sources = { newId: context.newId, nowMs: context.nowMs() };
+  const next = changedHeader(masked, changes, sources);
+  const createdBy = nameOfCaller(request.caller);
+  const admitted = admit(context, { type, next, previous, createdBy });
+  if (!validateOnly) return { ...admitted, verdict: undefined };
+  return { plan: undefined, resource: admitted.resource, verdict: verdictOf(changes, admitted) };
+}
+
+function verdictOf(changes: readonly FieldChange[], { verdict }: Admitted) {
+  return create(VerdictSchema, {
+    changes: changes.map(({ path, disruption }) => ({ path, disruption })),
+    nodeId: verdict.nodeId ?? '',
+    reasons: [...verdict.reasons],
+  });
+}
+
+/** Throws ABORTED where a client's etag isn't the resource's. */
+export function checkEtag(type: ResourceType, resource: AnyResource, etag: string): void {
+  if (etag === '' || etag === resource.etag) return;
+  throw new LimiError({
+    code: Code.Aborted,
+    reason: 'ETAG_STALE',
+    message: `${type.label} ${JSON.stringify(resource.name)} was changed meanwhile: its etag is ${resource.etag}, and the request is based on ${etag}; read it again and repeat the change`,
+  });
+}
+
+function refuseLeaving(type: ResourceType, resource: AnyResource): void {
+  if (resource.deletionRequestedAt === undefined) return;
+  throw new LimiError({
+    code: Code.FailedPrecondition,
+    reason: 'BEING_DELETED',
+    message: `${type.label} ${JSON.stringify(resource.name)} is being deleted and can't be changed; wait until it is gone and create it anew`,
+  });
+}
+
+function refuseImmutable(type: ResourceType, changes: readonly FieldChange[]): void {
+  const violations = changes
+    .filter(({ immutable }) => immutable)
+    .map(({ path }) => ({
+      path,
+      message: `can't change after creation; create a new ${type.label} with the new value and delete this one`,
+    }));
+  if (violations.length > 0) throw invalidFields(violations, 'IMMUTABLE');
+}
