@@ -1,5 +1,5 @@
 data "limiquantix_storage_pool" "local" {
-  name = "local-ssd"
+  name = "local-disks"
 }
 
 output "phase" {

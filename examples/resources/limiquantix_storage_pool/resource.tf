@@ -1,7 +1,7 @@
-# Spans the nodes labelled disk=ssd; without node_labels and node_ids it would span all.
+# Spans all nodes, those that join later as well. To take only some, give node_ids or labels:
+#   node_labels = { disk = "ssd" }
 resource "limiquantix_storage_pool" "local" {
-  name        = "local-ssd"
-  description = "Volumes as qcow2 files on the nodes' own disks."
-  directory   = { path = "/var/lib/limiquantix/pools/local-ssd" }
-  node_labels = { disk = "ssd" }
+  name        = "local-disks"
+  description = "Volumes as files on the nodes' own disks."
+  directory   = { path = "/var/lib/limiquantix/pools/local-disks" }
 }

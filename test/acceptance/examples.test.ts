@@ -1,0 +1,84 @@
+/**
+ * Every example of the docs runs by itself: it applies, has nothing to change then, its data sources find
+ * what it made, and it destroys. On simulated hosts.
+ */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { resourceShapes } from '../../provider/src/schema/resource-shape.js';
+import { ControlPlane, freePort } from '../harness/control-plane.js';
+import { emptyImage } from '../harness/empty-image.js';
+import { root, scratchDir } from '../harness/paths.js';
+import { Terraform } from '../harness/terraform.js';
+
+const examples = join(root, 'examples');
+const exampleTimeoutMs = 120_000;
+const dir = scratchDir('examples');
+const versions = `terraform {
+  required_providers {
+    limiquantix = { source = "limiquantix/limiquantix" }
+  }
+}
+`;
+let controlPlane: ControlPlane;
+
+beforeAll(async () => {
+  emptyImage(join(dir, 'guest.qcow2'));
+  const port = await freePort();
+  controlPlane = new ControlPlane({ dir: join(dir, 'server'), port, args: ['--simulate', '2'] });
+  await controlPlane.start();
+});
+
+afterAll(async () => {
+  await controlPlane.stop();
+  rmSync(dir, { recursive: true });
+});
+
+describe.each([...resourceShapes()].map(([type, shape]) => ({ type, plural: shape().plural })))(
+  '$type',
+  ({ type, plural }) => {
+    test('has an example, a way to import, and data sources', () => {
+      const files = [
+        `resources/${type}/resource.tf`,
+        `resources/${type}/import.sh`,
+        `data-sources/${type}/data-source.tf`,
+        `data-sources/limiquantix_${plural}/data-source.tf`,
+      ];
+      expect(files.filter((file) => !existsSync(join(examples, file)))).toEqual([]);
+    });
+
+    test(
+      'has examples that work',
+      async () => {
+        const resource = await newTerraform('resources', type);
+        await resource.apply();
+        const plan = await resource.plan();
+        expect(plan).toMatchObject({ code: 0 });
+        for (const name of [type, `limiquantix_${plural}`]) {
+          const dataSource = await newTerraform('data-sources', name);
+          await dataSource.apply();
+          expect(Object.values(await dataSource.outputs())).toHaveLength(1);
+        }
+        await resource.destroy();
+      },
+      exampleTimeoutMs,
+    );
+  },
+);
+
+test('has no example of what is not there', () => {
+  const types = [...resourceShapes().keys()].sort();
+  expect(readdirSync(join(examples, 'resources')).sort()).toEqual(types);
+});
+
+/** A working folder with a copy of an example, initialized. */
+async function newTerraform(kind: string, name: string): Promise<Terraform> {
+  const terraform = new Terraform({
+    dir: join(dir, kind, name),
+    profile: controlPlane.profile,
+    variables: { guest_image: join(dir, 'guest.qcow2') },
+  });
+  terraform.use(join(examples, kind, name));
+  terraform.write('versions.tf', versions);
+  await terraform.init();
+  return terraform;
+}
