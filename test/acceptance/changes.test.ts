@@ -1,0 +1,138 @@
+/** What a change to a declared machine does, and what the plan says of it before. */
+import { base, dataVolume, flat, machine } from '../harness/configuration.js';
+import { SimulatedInstallation } from '../harness/simulated-installation.js';
+import type { Terraform } from '../harness/terraform.js';
+
+jest.setTimeout(180_000);
+
+let installation: SimulatedInstallation;
+let terraform: Terraform;
+
+interface Vm {
+  readonly id: string;
+  readonly name: string;
+  readonly status: {
+    readonly restartCount?: number;
+    readonly disks: Record<string, { device: string }>;
+  };
+}
+
+beforeAll(async () => {
+  installation = await SimulatedInstallation.up(2);
+  terraform = await installation.terraform(
+    base + machine({ name: 'web' }) + machine({ name: 'db' }),
+  );
+  await terraform.apply();
+});
+
+afterAll(async () => {
+  await installation?.down();
+});
+
+async function vm(name: string): Promise<Vm> {
+  const list = JSON.parse(await installation.command('get', 'vms', '-o', 'json')) as Vm[];
+  const found = list.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no machine ${name}`);
+  return found;
+}
+
+/** Plans a changed machine `web`, applies it, and expects an empty plan after it. */
+async function change(options: Parameters<typeof machine>[0], extra = ''): Promise<string> {
+  terraform.write('main.tf', base + extra + machine(options) + machine({ name: 'db' }));
+  const plan = await terraform.plan();
+  expect(plan.code).toBe(2);
+  await terraform.apply();
+  const again = await terraform.plan();
+  expect(again.output).toContain('No changes');
+  return plan.output;
+}
+
+test('an applied configuration plans no change', async () => {
+  const plan = await terraform.plan();
+  expect(plan.output).toContain('No changes');
+  expect(plan.code).toBe(0);
+});
+
+test('a label changes in place and touches nothing else in the plan', async () => {
+  const plan = await change({ name: 'web', attributes: 'labels = { tier = "front" }' });
+  expect(plan).toContain('0 to add, 1 to change, 0 to destroy');
+  const changed = plan.split('\n').filter((line) => /^\s+[+~-] /.test(line));
+  expect(changed.filter((line) => !/labels|"tier"/.test(line))).toEqual([]);
+});
+
+test('a description changes in place and touches nothing else in the plan', async () => {
+  const attributes = 'labels = { tier = "front" }\n description = "the web server"';
+  const plan = await change({ name: 'web', attributes });
+  const changed = plan.split('\n').filter((line) => /^\s+[+~-] /.test(line));
+  expect(changed.filter((line) => !/description/.test(line))).toEqual([]);
+});
+
+test('a larger disk grows in place, without a restart', async () => {
+  const before = await vm('web');
+  const plan = await change({ name: 'web', rootGib: 2 });
+  expect(plan).toContain('0 to add, 1 to change, 0 to destroy');
+  const after = await vm('web');
+  expect(after.id).toBe(before.id);
+  expect(after.status.restartCount ?? 0).toBe(before.status.restartCount ?? 0);
+  const volumes = JSON.parse(await installation.command('get', 'volumes', '-o', 'json')) as {
+    name: string;
+    status: { sizeBytes: string };
+  }[];
+  const root = volumes.find((volume) => volume.name === 'web-root');
+  expect(root?.status.sizeBytes).toBe(String(2 * 1024 ** 3));
+});
+
+test('a disk never shrinks: the plan or the apply says so, and nothing is replaced', async () => {
+  terraform.write('main.tf', base + machine({ name: 'web', rootGib: 1 }) + machine({ name: 'db' }));
+  const result = await terraform.run('apply', '-auto-approve', '-no-color');
+  expect(result.code).toBe(1);
+  expect(flat(result.output)).toMatch(/can't shrink from 2 to 1 GiB/);
+  expect(result.output).not.toMatch(/must be replaced/);
+});
+
+test('a data disk is attached without a restart', async () => {
+  const before = await vm('web');
+  const data = dataVolume('data');
+  const plan = await change({ name: 'web', rootGib: 2, disks: data.disk }, data.resource);
+  expect(plan).toContain('1 to add, 1 to change, 0 to destroy');
+  const after = await vm('web');
+  expect(Object.keys(after.status.disks).sort()).toEqual(['data', 'root']);
+  expect(after.status.restartCount ?? 0).toBe(before.status.restartCount ?? 0);
+});
+
+test('an immutable field says so and replaces the machine', async () => {
+  const data = dataVolume('data');
+  const attributes = 'project_id = "other"';
+  terraform.write(
+    'main.tf',
+    base +
+      data.resource +
+      machine({ name: 'web', rootGib: 2, attributes }) +
+      machine({ name: 'db' }),
+  );
+  const plan = await terraform.plan();
+  expect(plan.output).toMatch(/limiquantix_vm\.web must be replaced/);
+  expect(plan.output).toMatch(/project_id .*# forces replacement/);
+});
+
+test('removing one machine from the configuration removes exactly it', async () => {
+  const keep = await vm('db');
+  terraform.write('main.tf', base + machine({ name: 'db' }));
+  const plan = await terraform.plan();
+  expect(plan.output).toMatch(/0 to add, 0 to change, 2 to destroy/);
+  await terraform.apply();
+  expect((await vm('db')).id).toBe(keep.id);
+  expect(await installation.resources()).toEqual({
+    vms: ['db'],
+    volumes: ['db-root'],
+    ports: ['db-lan'],
+    networks: ['lan'],
+    images: ['guest'],
+    storage_pools: ['local'],
+  });
+});
+
+test('destroy leaves nothing', async () => {
+  await terraform.destroy();
+  expect(await installation.resources()).toEqual({});
+});
