@@ -18,7 +18,8 @@ import {
   type StoragePoolStatus,
   StoragePoolStatusSchema,
 } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
-import { AgentHub, type NodeObservation } from '../api/agent-hub.js';
+import { AgentHub } from '../api/agent-hub.js';
+import type { NodeObservation } from '../api/status-writer.js';
 import { silentLog } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
 import type { Driver } from '../reconcile/driver.js';

@@ -19,12 +19,7 @@ import { LimiError } from '../resource/error.js';
 import type { AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
 import { AgentSession } from './agent-session.js';
-
-/** What an agent observed of a resource. */
-export interface NodeObservation {
-  readonly key: ResourceKey;
-  readonly status: AnyStatus;
-}
+import type { NodeObservation } from './status-writer.js';
 
 /** What a hub works with. */
 export interface AgentHubOptions {

@@ -1,0 +1,31 @@
+/** Bundles the `limiquantix` command into one file that needs Node and nothing else. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+await build({
+  entryPoints: [join(root, 'src/bin/main.ts')],
+  outfile: join(root, 'dist/limiquantix.mjs'),
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'esm',
+  sourcemap: true,
+  sourcesContent: false,
+  legalComments: 'external',
+  define: { LIMIQUANTIX_VERSION: JSON.stringify(manifest.version) },
+  // Packages in CommonJS call require, which a module has not by itself.
+  banner: {
+    js: [
+      '#!/usr/bin/env node',
+      "import { createRequire as createRequireOfBundle } from 'node:module';",
+      'const require = createRequireOfBundle(import.meta.url);',
+    ].join('\n'),
+  },
+});

@@ -1,0 +1,96 @@
+/** `limiquantix server`: the control plane, with simulated nodes if wanted. */
+import { Command, Option } from 'commander';
+import { type Cli, collect, parseCount } from './cli.js';
+import { type RunningServer, startServer } from './compose-server.js';
+import { systemClock, systemRandom } from './effects.js';
+import { createLog, type LogLevel, logLevels } from './log.js';
+import { version } from './version.js';
+
+interface ServerCommandOptions {
+  readonly dataDir: string;
+  readonly listen?: readonly string[];
+  readonly san?: readonly string[];
+  readonly ovnNb?: string;
+  readonly simulate: number;
+  readonly writeProfile?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** Where the control plane listens when nothing is said. */
+export const listenDefault = '127.0.0.1:7443';
+
+/** The command. */
+export function serverCommand(cli: Cli): Command {
+  return new Command('server')
+    .description('run the control plane')
+    .requiredOption('--data-dir <folder>', 'where it keeps its state; made if it does not exist')
+    .option(
+      '--listen <address>',
+      `host:port or path of a socket; may be repeated (default: ${listenDefault})`,
+      collect,
+    )
+    .option('--san <name>', "a further name or address for the server's certificate", collect)
+    .option('--ovn-nb <remote>', "OVN's northbound: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT")
+    .option('--simulate <count>', 'run this many simulated nodes in the process', parseCount(1), 0)
+    .option('--write-profile <file>', 'write the profile for clients to this file as well')
+    .addOption(logLevelOption())
+    .action(async (options: ServerCommandOptions) => {
+      const log = createLog({
+        level: options.logLevel,
+        isTerminal: cli.stderr.isTerminal,
+        write: cli.stderr.write,
+      });
+      const server = await startServer({
+        dataDirectory: options.dataDir,
+        listen: options.listen ?? [listenDefault],
+        names: options.san ?? [],
+        northbound: options.ovnNb,
+        simulate: options.simulate,
+        writeProfileTo: options.writeProfile,
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        version,
+      });
+      if (cli.stderr.isTerminal) cli.stderr.write(welcome(server, options.simulate));
+      await aborted(cli.signal);
+      await server.stop();
+    });
+}
+
+/** The option that says which lines the log has. */
+export function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'which lines the log has')
+    .choices([...logLevels])
+    .default('info');
+}
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    // The clock's timers alone need not keep the process alive; a command that runs must.
+    const alive = setInterval(() => undefined, 3_600_000);
+    const done = (): void => {
+      clearInterval(alive);
+      resolve();
+    };
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+function welcome(server: RunningServer, simulated: number): string {
+  const nodes =
+    simulated > 0
+      ? `${simulated} simulated nodes run in this process.`
+      : 'Join a host: limiquantix node join-token, then there: limiquantix agent --help';
+  return [
+    '',
+    `The control plane is up at ${server.profile.endpoint}`,
+    `Profile for clients: ${server.profilePath}`,
+    nodes,
+    `Next: export LIMIQUANTIX_PROFILE=${server.profilePath} && limiquantix get nodes`,
+    '',
+    '',
+  ].join('\n');
+}
