@@ -52,7 +52,7 @@ test(
     const outputs = JSON.parse(readFileSync(join(cwd, 'outputs.json'), 'utf8'));
     expect(outputs.quickstart.addresses.web).toBe('10.20.0.10');
     expect(new Set(Object.values(outputs.quickstart.addresses)).size).toBe(3);
-    expect(await cdktf(cwd, 'diff')).toMatch(/No changes\. Your infrastructure matches/);
+    expect(await cdktf(cwd, 'diff')).toContain('No changes.');
     expect(await cdktf(cwd, 'destroy', '--auto-approve')).toContain('Destroy complete!');
   },
   cdktfTimeoutMs * 2,
