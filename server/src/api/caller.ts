@@ -1,5 +1,11 @@
 /** Who makes a call: found out by `auth.ts`, carried to the handlers in Connect's context values. */
-import { type ContextValues, createContextKey, type HandlerContext } from '@connectrpc/connect';
+import {
+  Code,
+  type ContextValues,
+  createContextKey,
+  type HandlerContext,
+} from '@connectrpc/connect';
+import { LimiError } from '../resource/error.js';
 
 /** Who makes a call. */
 export type Caller =
@@ -29,4 +35,15 @@ export function nameOfCaller(caller: Caller): string {
   if (caller.kind === 'user') return `user:${caller.name}`;
   if (caller.kind === 'node') return `node:${caller.nodeId}`;
   return caller.kind;
+}
+
+/** The node that the caller is. Throws UNAUTHENTICATED where its client certificate proves none. */
+export function nodeOf(context: Pick<HandlerContext, 'values'>): string {
+  const caller = callerOf(context);
+  if (caller.kind === 'node') return caller.nodeId;
+  throw new LimiError({
+    code: Code.Unauthenticated,
+    reason: 'CERTIFICATE_MISSING',
+    message: "the call has no agent's client certificate; join the host with a join token",
+  });
 }

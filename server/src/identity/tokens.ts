@@ -95,6 +95,13 @@ export class Tokens {
     return record;
   }
 
+  /** As `redeemJoinToken`, without using it up. */
+  async verifyJoinToken(text: string, nodeName: string): Promise<TokenRecord> {
+    const { record } = await this.#verify(text, joinWords);
+    if (record.name !== '' && record.name !== nodeName) throw otherNode(record, nodeName);
+    return record;
+  }
+
   /**
    * Uses up one use of a join token for a node. Throws UNAUTHENTICATED for one that isn't good,
    * PERMISSION_DENIED for one that is another node's.

@@ -1,0 +1,205 @@
+/**
+ * The API's listeners: gRPC, gRPC-web and Connect with JSON over HTTP/2 and HTTP/1.1, on one TLS port each.
+ * Client certificates are asked for and optional. Beside the services it answers `/healthz` and `/ca.pem`;
+ * the latter is public, because join tokens carry the fingerprint of what it must be.
+ */
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { Code, ConnectError, type ConnectRouter, createContextValues } from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { type KeyPair, nodeOfCommonName } from '../identity/certificate-authority.js';
+import type { Tokens } from '../identity/tokens.js';
+import type { Log } from '../log.js';
+import type { Clock } from '../reconcile/clock.js';
+import { authInterceptor, setPeerNode } from './auth.js';
+import { errorInterceptor } from './errors.js';
+import { type ListenAddress, listen } from './listen.js';
+
+/** What the server works with. */
+export interface ApiServerOptions {
+  /** Where to listen: at least one. */
+  readonly addresses: readonly ListenAddress[];
+  readonly keyPair: KeyPair;
+  /** The authority whose client certificates count. */
+  readonly caPem: string;
+  /** Registers the services. */
+  readonly routes: (router: ConnectRouter) => void;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A new word for an error that is only told in the log. */
+  readonly newId: () => string;
+}
+
+/** The running server. */
+export interface ApiServer {
+  /** Where it listens, with the ports that were chosen: `https://127.0.0.1:7443`, `unix:/run/x.sock`. */
+  readonly endpoints: readonly string[];
+  /** Uses another certificate for connections from now on. */
+  setKeyPair(keyPair: KeyPair): void;
+  /** Tells clients, lets calls finish for a moment, then ends. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Bounds of a listener. */
+const connectionsMax = 4096;
+const streamsMax = 1000;
+const sessionMemoryMb = 64;
+/** A chunk of an upload is 4 MiB, and there is something around it. */
+const requestBytesMax = 6 * 1024 * 1024;
+const responseBytesMax = 256 * 1024 * 1024;
+/** On a local network, compressing costs more than it saves. */
+const compressBytesMin = 256 * 1024;
+const closeGraceMs = 2000;
+
+/** Starts to listen. Throws LimiError LISTEN_FAILED where an address can't be had. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const stopping = new AbortController();
+  const handle = createHandler(options, stopping.signal);
+  const listeners: Listener[] = [];
+  try {
+    for (const address of options.addresses) {
+      const listener = createListener(options, handle);
+      listeners.push(listener);
+      listener.endpoint = await listen(listener.server, address);
+    }
+  } catch (cause) {
+    await Promise.all(listeners.map((listener) => closeListener(listener, options.clock)));
+    throw cause;
+  }
+  let closing: Promise<unknown> | undefined;
+  return {
+    endpoints: listeners.map(({ endpoint }) => endpoint),
+    setKeyPair({ keyPem, certificatePem }) {
+      const { caPem } = options;
+      for (const { server } of listeners) {
+        server.setSecureContext({ key: keyPem, cert: certificatePem, ca: caPem });
+      }
+    },
+    async close() {
+      stopping.abort(new ConnectError('the server is stopping; try again', Code.Unavailable));
+      closing ??= Promise.all(listeners.map((listener) => closeListener(listener, options.clock)));
+      await closing;
+    },
+  };
+}
+
+type Handle = ReturnType<typeof connectNodeAdapter>;
+type NodeServerRequest = Parameters<Handle>[0];
+type NodeServerResponse = Parameters<Handle>[1];
+
+function createHandler(options: ApiServerOptions, shutdownSignal: AbortSignal): Handle {
+  const { tokens, caPem } = options;
+  const serve = connectNodeAdapter({
+    routes: options.routes,
+    interceptors: [errorInterceptor(options), authInterceptor(tokens)],
+    readMaxBytes: requestBytesMax,
+    writeMaxBytes: responseBytesMax,
+    compressMinBytes: compressBytesMin,
+    shutdownSignal,
+    contextValues: (request) => {
+      const values = createContextValues();
+      setPeerNode(values, peerNodeOf(request));
+      return values;
+    },
+    fallback: (_request, response) => answer(response, 404, notFound),
+  });
+  return (request, response) => {
+    if (request.url === '/healthz') answer(response, 200, '{"status":"ok"}\n');
+    else if (request.url === '/ca.pem') answer(response, 200, caPem, 'application/x-pem-file');
+    else serve(request, response);
+  };
+}
+
+const notFound =
+  '{"code":"unimplemented","message":"there is no such method; paths are /<service>/<method>"}\n';
+
+function answer(
+  response: NodeServerResponse,
+  status: number,
+  body: string,
+  contentType = 'application/json',
+): void {
+  response.writeHead(status, { 'content-type': contentType });
+  response.write(body);
+  response.end();
+}
+
+const peers = new WeakMap<object, string | undefined>();
+
+/** The node whose valid client certificate a request's connection has. */
+function peerNodeOf(request: NodeServerRequest): string | undefined {
+  const socket = 'stream' in request ? request.stream.session?.socket : request.socket;
+  if (socket === undefined) return undefined;
+  const holder = 'stream' in request ? request.stream.session : socket;
+  if (holder === undefined) return undefined;
+  if (!peers.has(holder)) peers.set(holder, nodeOfSocket(socket as TLSSocket));
+  return peers.get(holder);
+}
+
+function nodeOfSocket(socket: TLSSocket): string | undefined {
+  if (!socket.authorized) return undefined;
+  const { CN: name } = socket.getPeerCertificate().subject;
+  return nodeOfCommonName(typeof name === 'string' ? name : undefined);
+}
+
+interface Listener {
+  readonly server: Http2SecureServer;
+  readonly sessions: Set<ServerHttp2Session>;
+  readonly sockets: Set<Socket>;
+  endpoint: string;
+}
+
+function createListener({ keyPair, caPem, log }: ApiServerOptions, handle: Handle): Listener {
+  const server = createSecureServer({
+    allowHTTP1: true,
+    key: keyPair.keyPem,
+    cert: keyPair.certificatePem,
+    ca: caPem,
+    requestCert: true,
+    // Users have no certificate; who has a wrong one is nobody, and the token decides.
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    maxSessionMemory: sessionMemoryMb,
+    settings: { maxConcurrentStreams: streamsMax },
+  });
+  server.maxConnections = connectionsMax;
+  const listener: Listener = { server, sessions: new Set(), sockets: new Set(), endpoint: '' };
+  track(server, 'session', listener.sessions);
+  track(server, 'secureConnection', listener.sockets);
+  // A broken connection is the client's matter; without a listener it would end the process.
+  const note = (error: Error) => log.debug('a connection failed', { error: error.message });
+  server.on('sessionError', note);
+  server.on('tlsClientError', note);
+  server.on('request', (request, response) => {
+    handle(request, response as unknown as NodeServerResponse);
+  });
+  return listener;
+}
+
+function track<T extends { once(event: 'close', done: () => void): unknown }>(
+  server: Http2SecureServer,
+  event: 'session' | 'secureConnection',
+  into: Set<T>,
+): void {
+  server.on(event, (connection: T) => {
+    into.add(connection);
+    connection.once('close', () => into.delete(connection));
+  });
+}
+
+function closeListener({ server, sessions, sockets }: Listener, clock: Clock): Promise<void> {
+  if (!server.listening) return Promise.resolve();
+  return new Promise((resolve) => {
+    const cancel = clock.after(closeGraceMs, () => {
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+    });
+    server.close(() => {
+      cancel();
+      resolve();
+    });
+    for (const session of sessions) session.close();
+  });
+}
