@@ -1,0 +1,57 @@
+/**
+ * The provider's process. The only file that reads the environment, the clock and the disk's profile; all
+ * else gets them from here.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { refusal } from '../plugin/handshake.js';
+import { serve } from '../plugin/serve.js';
+import { providerMethods } from '../tfplugin6/methods.js';
+
+const { env } = process;
+const environment = {
+  cookie: env['TF_PLUGIN_MAGIC_COOKIE'],
+  versions: env['PLUGIN_PROTOCOL_VERSIONS'],
+  clientCertificate: env['PLUGIN_CLIENT_CERT'] || undefined,
+  socketParent: env['PLUGIN_UNIX_SOCKET_DIR'] || tmpdir(),
+};
+const refused = refusal(environment);
+if (refused !== undefined) {
+  process.stderr.write(`${refused}\n`);
+  process.exit(1);
+}
+
+// Ctrl-C reaches the whole process group; Terraform decides and asks the provider to stop.
+process.on('SIGINT', () => undefined);
+
+let service: ReturnType<typeof loadService> | undefined;
+
+serve({
+  environment,
+  nowMs: Date.now(),
+  write: (line) => process.stdout.write(line),
+  exit: (code) => process.exit(code),
+  methods: providerMethods({
+    schema: async () => (await import('../../gen/provider-schema.js')).providerSchemaBytes(),
+    service: () => {
+      service ??= loadService();
+      return service;
+    },
+  }),
+});
+
+async function loadService() {
+  const { startService } = await import('./service.js');
+  return startService({
+    environment: {
+      endpoint: env['LIMIQUANTIX_ENDPOINT'] || undefined,
+      token: env['LIMIQUANTIX_TOKEN'] || undefined,
+      caCertificate: env['LIMIQUANTIX_CA_CERTIFICATE'] || undefined,
+      profile: env['LIMIQUANTIX_PROFILE'] || undefined,
+    },
+    profileDefault: join(homedir(), '.config', 'limiquantix', 'profile.json'),
+    readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
+    nowMs: Date.now,
+  });
+}

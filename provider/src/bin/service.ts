@@ -1,0 +1,45 @@
+/**
+ * Puts the provider's parts together for the calls that need them.
+ */
+import { randomUUID } from 'node:crypto';
+import { createApiClient, createTransport } from '../client/api-client.js';
+import { localFiles } from '../client/local-files.js';
+import { resolveSettings, type SettingsQuestion } from '../client/settings.js';
+import type { Method } from '../plugin/grpc-server.js';
+import { providerService } from '../tfplugin6/provider-service.js';
+import { Session } from '../tfplugin6/session.js';
+import type { ObjectValue } from '../value/value.js';
+
+/** What the process gives. */
+export type ServiceOptions = Omit<SettingsQuestion, 'given'> & { readonly nowMs: () => number };
+
+/** The methods of Terraform's calls, by name. */
+export function startService({ nowMs, ...sources }: ServiceOptions): ReadonlyMap<string, Method> {
+  const stopping = new AbortController();
+  const session = new Session({
+    files: localFiles(),
+    newRequestId: randomUUID,
+    loadValidator: async () => (await import('@bufbuild/protovalidate')).createValidator(),
+  });
+  return providerService(session, {
+    stop: () => stopping.abort(),
+    connect: async (config) => {
+      const settings = resolveSettings({ ...sources, given: givenSettings(config) });
+      const transport = await createTransport(settings);
+      return createApiClient({ settings, transport, stopping: stopping.signal, nowMs });
+    },
+  });
+}
+
+function givenSettings(config: ObjectValue): SettingsQuestion['given'] {
+  const text = (name: string): string | undefined => {
+    const value = config[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  return {
+    endpoint: text('endpoint'),
+    token: text('token'),
+    caCertificate: text('ca_certificate'),
+    profile: text('profile'),
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * The control plane behind the engine's port: standard methods, coalesced reads, shared watches, uploads.
+ * Connect is loaded when the provider is configured, because many processes of a provider never call.
+ */
+import type { Transport } from '@connectrpc/connect';
+import { type Api, ApiError, type FindQuestion } from '../engine/api.js';
+import type { ResourceShape } from '../schema/resource-shape.js';
+import {
+  answerFields,
+  type Caller,
+  createCaller,
+  resourceProperty,
+  standardMethod,
+} from './calls.js';
+import { listResources } from './lister.js';
+import { Reader } from './reader.js';
+import type { Settings } from './settings.js';
+import { uploadFile } from './uploader.js';
+import { waitFor } from './wait.js';
+import { Watcher } from './watcher.js';
+
+/** What the client needs from outside. */
+export interface ApiClientOptions {
+  readonly settings: Settings;
+  readonly transport: Transport;
+  /** Aborted when Terraform asks the provider to stop. */
+  readonly stopping: AbortSignal;
+  readonly nowMs: () => number;
+}
+
+const findPagesMax = 100;
+
+/** Makes the client. Nothing is sent before the first call. */
+export function createApiClient({ settings, transport, stopping, nowMs }: ApiClientOptions): Api {
+  const sleep = (ms: number): Promise<void> => sleepUnlessStopped(ms, stopping);
+  const { endpoint } = settings;
+  const caller = createCaller({ endpoint, transport, stopping, sleep });
+  const readers = new Map<string, Reader>();
+  const watchers = new Map<string, Watcher>();
+  const reader = (shape: ResourceShape): Reader =>
+    ofType(readers, shape, () => new Reader(caller, shape, nowMs));
+  const watcher = (shape: ResourceShape): Watcher =>
+    ofType(watchers, shape, () => {
+      const get = (id: string) => new Reader(caller, shape, nowMs).read(id);
+      return new Watcher({ caller, shape, stopping, sleep, get });
+    });
+  // A write of one type may change the status of others.
+  const written = (): void => {
+    for (const one of readers.values()) one.forget();
+  };
+  return {
+    create: (shape, resource, requestId) =>
+      write(caller, shape, 'Create', { resource, rest: { requestId } }, written),
+    update: (shape, resource, paths) =>
+      write(
+        caller,
+        shape,
+        'Update',
+        { resource, rest: { updateMask: { paths: [...paths] } } },
+        written,
+      ),
+    get: (shape, id) => reader(shape).read(id),
+    find: (shape, question) => find(caller, shape, question),
+    async delete(shape, id) {
+      const method = standardMethod(shape, 'Delete');
+      try {
+        return answerFields(shape, method, await caller.unary(method, { id })).resource;
+      } catch (error) {
+        if (error instanceof ApiError && error.code === 'not_found') return undefined;
+        throw error;
+      } finally {
+        written();
+      }
+    },
+    wait: (shape, question) => waitFor(watcher(shape), question, stopping),
+    upload: (shape, id, file) => uploadFile(caller, { type: shape.type, id }, file),
+  };
+}
+
+/** Makes the transport. */
+export async function createTransport({
+  endpoint,
+  token,
+  caCertificate,
+}: Settings): Promise<Transport> {
+  const { createGrpcTransport } = await import('@connectrpc/connect-node');
+  return createGrpcTransport({
+    baseUrl: endpoint,
+    nodeOptions: caCertificate === undefined ? {} : { ca: caCertificate },
+    pingIntervalMs,
+    interceptors: [
+      (next) => (request) => {
+        request.header.set('authorization', `Bearer ${token}`);
+        return next(request);
+      },
+    ],
+  });
+}
+
+/** How soon a silent connection is noticed while a watch is open. */
+const pingIntervalMs = 15_000;
+
+interface Write {
+  readonly resource: Parameters<Api['create']>[1];
+  readonly rest: Record<string, unknown>;
+}
+
+async function write(
+  caller: Caller,
+  shape: ResourceShape,
+  verb: 'Create' | 'Update',
+  { resource, rest }: Write,
+  written: () => void,
+): ReturnType<Api['create']> {
+  const method = standardMethod(shape, verb);
+  const request = { ...rest, [resourceProperty(shape, method)]: resource };
+  try {
+    const answer = answerFields(shape, method, await caller.unary(method, request));
+    if (answer.resource !== undefined) return answer.resource;
+  } finally {
+    written();
+  }
+  throw new ApiError({
+    code: 'internal',
+    reason: 'NO_RESOURCE',
+    message: `the control plane's answer to ${method.name} holds no ${shape.type}`,
+    violations: [],
+  });
+}
+
+async function find(
+  caller: Caller,
+  shape: ResourceShape,
+  { name, projectId, labels = {} }: FindQuestion,
+): ReturnType<Api['find']> {
+  const terms = Object.entries(labels).map(([key, value]) => `labels.${key}=${value}`);
+  if (name !== undefined) terms.unshift(`name=${name}`);
+  const { resources } = await listResources(caller, shape, {
+    filter: terms.join(' AND '),
+    ...(projectId === undefined ? {} : { projectId }),
+    pagesMax: findPagesMax,
+  });
+  return [...resources];
+}
+
+function ofType<T>(all: Map<string, T>, { type }: ResourceShape, make: () => T): T {
+  const found = all.get(type) ?? make();
+  all.set(type, found);
+  return found;
+}
+
+function sleepUnlessStopped(ms: number, stopping: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(
+        new ApiError({ code: 'canceled', reason: '', message: 'interrupted', violations: [] }),
+      );
+    };
+    if (stopping.aborted) {
+      reject(
+        new ApiError({ code: 'canceled', reason: '', message: 'interrupted', violations: [] }),
+      );
+      return;
+    }
+    const timer = setTimeout(() => {
+      stopping.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    stopping.addEventListener('abort', stop, { once: true });
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * Calls the standard methods of any resource type, found in its service by their names. Requests and answers
+ * are built from descriptors; a call that may succeed a moment later is made again.
+ */
+import { create, type DescMethod, type Message } from '@bufbuild/protobuf';
+import type { Transport } from '@connectrpc/connect';
+import type { AnyResource } from '../engine/fields.js';
+import type { ResourceShape } from '../schema/resource-shape.js';
+import { isTransient, toApiError } from './error-map.js';
+
+/** The standard verbs. */
+export type Verb = 'Create' | 'Get' | 'List' | 'Update' | 'Delete' | 'Watch';
+
+/** The fields that answers of the standard methods have. */
+export interface AnswerFields {
+  readonly resource: AnyResource | undefined;
+  readonly resources: readonly AnyResource[];
+  readonly nextPageToken: string;
+  readonly revision: bigint;
+  /** For a watch. */
+  readonly eventType: number;
+}
+
+/** Calls methods on one control plane. */
+export interface Caller {
+  /** A plain method. Throws ApiError. */
+  unary(method: DescMethod, request: Record<string, unknown>): Promise<Message>;
+  /** A method whose answers stream. Throws ApiError. */
+  stream(
+    method: DescMethod,
+    request: Record<string, unknown>,
+    signal: AbortSignal,
+  ): AsyncIterable<Message>;
+}
+
+/** What calls need from outside. */
+export interface CallerOptions {
+  readonly endpoint: string;
+  readonly transport: Transport;
+  readonly stopping: AbortSignal;
+  /** Waits; rejects when the provider stops. */
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+const callTimeoutMs = 60_000;
+const retriesMax = 6;
+const backoffMinMs = 200;
+const backoffMaxMs = 3_000;
+
+/** Makes a caller. */
+export function createCaller({ endpoint, transport, stopping, sleep }: CallerOptions): Caller {
+  // A control plane that never answered is not there; one that did may be restarting.
+  let hasAnswered = false;
+  const once = async (method: DescMethod, request: Record<string, unknown>): Promise<Message> => {
+    try {
+      const { message } = await transport.unary(
+        method as DescMethod & { methodKind: 'unary' },
+        stopping,
+        callTimeoutMs,
+        undefined,
+        create(method.input, request),
+      );
+      hasAnswered = true;
+      return message;
+    } catch (error) {
+      throw toApiError(error, endpoint);
+    }
+  };
+  return {
+    async unary(method, request) {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await once(method, request);
+        } catch (error) {
+          const failure = toApiError(error, endpoint);
+          const mayRetry = hasAnswered || failure.code === 'resource_exhausted';
+          if (!mayRetry || !isTransient(failure) || attempt >= retriesMax) throw failure;
+          await sleep(Math.min(backoffMaxMs, backoffMinMs * 2 ** attempt));
+        }
+      }
+    },
+    async *stream(method, request, signal) {
+      try {
+        const { message } = await transport.stream(
+          method as DescMethod & { methodKind: 'server_streaming' },
+          signal,
+          undefined,
+          undefined,
+          one(create(method.input, request)),
+        );
+        yield* message;
+      } catch (error) {
+        throw toApiError(error, endpoint);
+      }
+    },
+  };
+}
+
+async function* one<T>(item: T): AsyncIterable<T> {
+  yield item;
+}
+
+/** The method of a type's service for a verb. */
+export function standardMethod({ service, message }: ResourceShape, verb: Verb): DescMethod {
+  const { name } = message;
+  const method = service.methods.find((candidate) => {
+    const rest = candidate.name.slice(verb.length);
+    return candidate.name.startsWith(verb) && (rest === name || rest === `${name}s`);
+  });
+  if (method === undefined) throw new Error(`${service.typeName}: no method to ${verb} ${name}`);
+  return method;
+}
+
+/** The name of the property that holds the resource in requests and answers. */
+export function resourceProperty(shape: ResourceShape, method: DescMethod): string {
+  const field = method.input.fields.find((candidate) => candidate.message === shape.message);
+  if (field === undefined) throw new Error(`${method.name}: no field for the resource`);
+  return field.localName;
+}
+
+/** What an answer holds, whatever the type's names for it. */
+export function answerFields(
+  shape: ResourceShape,
+  method: DescMethod,
+  answer: Message,
+): AnswerFields {
+  const values = answer as unknown as Record<string, unknown>;
+  const holder = method.output.fields.find((field) => field.message === shape.message);
+  const held = holder === undefined ? undefined : values[holder.localName];
+  const isMany = holder?.fieldKind === 'list';
+  return {
+    resource: isMany ? undefined : (held as AnyResource | undefined),
+    resources: isMany ? (held as AnyResource[]) : [],
+    nextPageToken: String(values['nextPageToken'] ?? ''),
+    revision: (values['revision'] as bigint | undefined) ?? 0n,
+    eventType: Number(values['type'] ?? 0),
+  };
+}

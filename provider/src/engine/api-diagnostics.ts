@@ -1,0 +1,43 @@
+/**
+ * From the control plane's errors to what Terraform shows: one diagnostic for each field at fault, at the
+ * attribute that the user wrote, or one for the call.
+ */
+import type { ResourceShape } from '../schema/resource-shape.js';
+import { ApiError } from './api.js';
+import { type Diagnostic, problem } from './diagnostic.js';
+import { locate } from './locate.js';
+
+/** What was being done to which resource. */
+export interface Attempt {
+  readonly verb: 'create' | 'read' | 'update' | 'delete' | 'upload' | 'import' | 'list';
+  /** The resource's name or id; empty where there is none in particular. */
+  readonly name: string;
+}
+
+/** What to tell of an error. Throws anything that isn't the control plane's. */
+export function apiDiagnostics(
+  shape: ResourceShape,
+  attempt: Attempt,
+  error: unknown,
+): Diagnostic[] {
+  if (!(error instanceof ApiError)) throw error;
+  const name = attempt.name === '' ? '' : ` "${attempt.name}"`;
+  const summary = `Cannot ${attempt.verb} ${shape.typeName}${name}`;
+  if (error.violations.length > 0) {
+    return error.violations.map(({ path, message }) =>
+      problem(summary, message, locate(shape, path)),
+    );
+  }
+  return [problem(summary, `${error.message}${advice(shape, attempt, error)}`)];
+}
+
+function advice(shape: ResourceShape, attempt: Attempt, error: ApiError): string {
+  if (error.code === 'already_exists' && attempt.verb === 'create') {
+    return (
+      '.\n\nTo manage the existing one with this configuration, import it:\n' +
+      `  terraform import <address> ${attempt.name}\n` +
+      `where <address> is that of this resource, such as ${shape.typeName}.example.`
+    );
+  }
+  return '';
+}

@@ -1,0 +1,71 @@
+/**
+ * The control plane as the engine needs it: the standard methods of every resource type. The port that
+ * `client/` implements; the engine knows no transport.
+ */
+import type { ResourceShape } from '../schema/resource-shape.js';
+import type { AnyResource } from './fields.js';
+import type { OpenFile } from './files.js';
+
+/** Why a call failed, as the control plane told it. */
+export class ApiError extends Error {
+  readonly code: string;
+  readonly reason: string;
+  readonly violations: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(init: {
+    /** The gRPC code in lower snake case, such as `not_found`. */
+    readonly code: string;
+    /** The control plane's own stable word, such as `IN_USE`; empty without one. */
+    readonly reason: string;
+    readonly message: string;
+    readonly violations: readonly { readonly path: string; readonly message: string }[];
+    readonly cause?: unknown;
+  }) {
+    super(init.message, { cause: init.cause });
+    this.code = init.code;
+    this.reason = init.reason;
+    this.violations = init.violations;
+  }
+}
+
+/** How a wait ended. */
+export type WaitResult =
+  | { readonly outcome: 'reached'; readonly resource: AnyResource | undefined }
+  | { readonly outcome: 'failed'; readonly resource: AnyResource; readonly message: string }
+  | { readonly outcome: 'timeout'; readonly resource: AnyResource | undefined }
+  | { readonly outcome: 'interrupted'; readonly resource: AnyResource | undefined };
+
+/** What to wait for. */
+export interface WaitQuestion {
+  /** The resource as the last write returned it. */
+  readonly resource: AnyResource;
+  readonly until: 'ready' | 'gone';
+  readonly timeoutMs: number;
+}
+
+/** Which resources to find. */
+export interface FindQuestion {
+  readonly name?: string;
+  readonly projectId?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** The control plane. Every method throws ApiError. */
+export interface Api {
+  /** The same request id gives the same resource, however often it is sent. */
+  create(shape: ResourceShape, resource: AnyResource, requestId: string): Promise<AnyResource>;
+  /** Undefined if there is none. */
+  get(shape: ResourceShape, id: string): Promise<AnyResource | undefined>;
+  find(shape: ResourceShape, question: FindQuestion): Promise<AnyResource[]>;
+  update(
+    shape: ResourceShape,
+    resource: AnyResource,
+    paths: readonly string[],
+  ): Promise<AnyResource>;
+  /** Requests deletion. Undefined if there is none. */
+  delete(shape: ResourceShape, id: string): Promise<AnyResource | undefined>;
+  /** Waits by watching. */
+  wait(shape: ResourceShape, question: WaitQuestion): Promise<WaitResult>;
+  /** Uploads a file's content for a resource, from where an earlier attempt ended. */
+  upload(shape: ResourceShape, id: string, file: OpenFile): Promise<void>;
+}

@@ -1,0 +1,116 @@
+/**
+ * Plans a change. What the user wrote is taken word for word; what LimiQuantix decides keeps its value where
+ * the change can't touch it and is unknown elsewhere.
+ */
+import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
+import type { ResourceShape } from '../schema/resource-shape.js';
+import type { Attribute } from '../schema/shape.js';
+import { type AttributePath, pathText } from '../value/path.js';
+import { isObject, type ObjectValue, record, UNKNOWN, type Value } from '../value/value.js';
+import { type Change, changes } from './changes.js';
+import { type Diagnostic, problem, warning } from './diagnostic.js';
+import type { Files } from './files.js';
+import { withoutSecrets } from './overlay.js';
+import type { PrivateState } from './private-state.js';
+import { planStatus } from './status-plan.js';
+import { planUploads } from './upload-plan.js';
+
+/** A change to plan. */
+export interface PlanQuestion {
+  /** Null for a new resource. */
+  readonly prior: ObjectValue | null;
+  /** Null to delete it. */
+  readonly config: ObjectValue | null;
+  readonly private: PrivateState;
+}
+
+/** A planned change. */
+export interface Plan {
+  readonly planned: ObjectValue | null;
+  readonly replace: readonly AttributePath[];
+  readonly private: PrivateState;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What planning needs from outside. */
+export interface PlanEffects {
+  readonly files: Files;
+  /** A word that is never used twice. */
+  readonly newRequestId: () => string;
+}
+
+/** Plans to create, change or delete a resource. */
+export async function planResource(
+  shape: ResourceShape,
+  { prior, config, private: kept }: PlanQuestion,
+  { files, newRequestId }: PlanEffects,
+): Promise<Plan> {
+  if (config === null) return planDeletion(shape, prior, kept);
+  const written = withoutSecrets(shape.object, config);
+  const uploads = await planUploads(shape.spec, written, files, kept.files ?? {});
+  const spec = uploads.value;
+  const header = shape.header.map(
+    (attribute) =>
+      [attribute.name, headerValue(attribute, written[attribute.name] ?? null, prior)] as const,
+  );
+  const planned = record([...Object.entries(spec), ...header]);
+  planned['timeouts'] = written['timeouts'] ?? null;
+  const changed = prior === null ? [] : changes(shape.object.attributes, prior, planned);
+  const isSpecChanged = prior === null || changed.some((change) => isSpec(shape, change));
+  planned['status'] = isSpecChanged
+    ? planStatus(shape, { prior, planned })
+    : (prior?.['status'] ?? null);
+  return {
+    planned,
+    replace: changed.filter(({ replaces }) => replaces).map(({ path }) => path),
+    private: {
+      ...(Object.keys(uploads.files).length > 0 ? { files: uploads.files } : {}),
+      ...(prior === null ? { requestId: kept.requestId ?? newRequestId() } : {}),
+    },
+    diagnostics: [...uploads.diagnostics, ...disruptions(changed)],
+  };
+}
+
+function planDeletion(shape: ResourceShape, prior: ObjectValue | null, kept: PrivateState): Plan {
+  const isProtected = prior?.['protected'] === true;
+  const detail =
+    `${shape.typeName} "${String(prior?.['name'])}" is protected: set protected = false, apply that, ` +
+    'and delete it then';
+  return {
+    planned: null,
+    replace: [],
+    private: kept,
+    diagnostics: isProtected
+      ? [problem('A protected resource would be deleted', detail, [{ attribute: 'protected' }])]
+      : [],
+  };
+}
+
+/** A header's value: as written, as before, or as the contract's default says. */
+function headerValue(attribute: Attribute, written: Value, prior: ObjectValue | null): Value {
+  if (attribute.mode === 'required' || attribute.mode === 'optional') return written;
+  if (written !== null) return written;
+  if (prior !== null) return prior[attribute.name] ?? null;
+  const { default: json } = attribute.behavior;
+  return json === '' ? UNKNOWN : (JSON.parse(json) as Value);
+}
+
+function isSpec(shape: ResourceShape, { path }: Change): boolean {
+  const [root] = path;
+  return root !== undefined && 'attribute' in root && shape.spec.byName.has(root.attribute);
+}
+
+/** Warns of changes that disturb what runs. A replacement says so itself in Terraform's plan. */
+function disruptions(changed: readonly Change[]): Diagnostic[] {
+  if (changed.some(({ replaces }) => replaces)) return [];
+  return changed.flatMap(({ path, attribute }) => {
+    if (attribute.behavior.disruption !== Disruption.RESTART) return [];
+    const detail = `changing ${pathText(path)} restarts the workload, if it runs`;
+    return [warning('The change needs a restart', detail, path)];
+  });
+}
+
+/** Whether a value is an object; what Terraform sends for a resource is one or null. */
+export function resourceValue(value: Value): ObjectValue | null {
+  return isObject(value) ? value : null;
+}

@@ -1,0 +1,84 @@
+/**
+ * What a plan can say of a status before anything happened: the parts that the contract says mirror the
+ * spec, as far as the spec gives them.
+ */
+import type { ResourceShape } from '../schema/resource-shape.js';
+import type { Attribute, ObjectShape } from '../schema/shape.js';
+import {
+  hasUnknown,
+  isList,
+  isObject,
+  isUnknown,
+  type ObjectValue,
+  record,
+  sameValue,
+  UNKNOWN,
+  type Value,
+} from '../value/value.js';
+
+/** The resource before and as planned; `prior` is null for a new one. */
+export interface StatusQuestion {
+  readonly prior: ObjectValue | null;
+  readonly planned: ObjectValue;
+}
+
+/** The planned status of a resource whose spec changes. Unknown as a whole where nothing is mirrored. */
+export function planStatus(shape: ResourceShape, question: StatusQuestion): Value {
+  const mirrored = shape.status.attributes.filter(({ behavior }) => behavior.mirrors !== '');
+  const known = new Map<string, Value>();
+  for (const attribute of mirrored) {
+    const value = mirror(attribute, question);
+    if (!isUnknown(value)) known.set(attribute.name, value);
+  }
+  if (known.size === 0) return UNKNOWN;
+  return record(shape.status.attributes.map(({ name }) => [name, known.get(name) ?? UNKNOWN]));
+}
+
+function mirror(attribute: Attribute, { prior, planned }: StatusQuestion): Value {
+  const [root = '', ...inside] = attribute.behavior.mirrors.split('.');
+  const given = planned[root] ?? null;
+  if (attribute.collection !== 'map' || typeof attribute.element === 'string') {
+    return givenValue(descend(given, inside));
+  }
+  if (isUnknown(given) || !isObject(given) || Object.keys(given).length === 0) return UNKNOWN;
+  const before = objectOrEmpty(prior?.[root]);
+  const statusBefore = objectOrEmpty(objectOrEmpty(prior?.['status'])[attribute.name]);
+  const { element } = attribute;
+  return record(
+    Object.entries(given).map(([key, entry]) => {
+      const source = descend(entry, inside);
+      const was = before[key];
+      // An entry that mirrors nothing of its own follows another resource, which may change as well.
+      const isSame =
+        was !== undefined && isObject(source) && !hasUnknown(entry) && sameValue(was, entry);
+      return [key, mirrorEntry(element, source, isSame ? statusBefore[key] : undefined)];
+    }),
+  );
+}
+
+function mirrorEntry(shape: ObjectShape, source: Value, before: Value | undefined): Value {
+  const from = objectOrEmpty(source);
+  const kept = objectOrEmpty(before);
+  return record(
+    shape.attributes.map(({ name }) => {
+      const given = givenValue(from[name] ?? null);
+      return [name, isUnknown(given) ? givenValue(kept[name] ?? null) : given];
+    }),
+  );
+}
+
+function descend(value: Value, path: readonly string[]): Value {
+  let current = value;
+  for (const name of path) current = objectOrEmpty(current)[name] ?? null;
+  return current;
+}
+
+/** A value that says something, or unknown. */
+function givenValue(value: Value): Value {
+  if (value === null || value === '') return UNKNOWN;
+  return isList(value) && value.length === 0 ? UNKNOWN : value;
+}
+
+function objectOrEmpty(value: Value | undefined): ObjectValue {
+  return isObject(value) ? value : {};
+}

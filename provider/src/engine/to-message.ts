@@ -1,0 +1,203 @@
+/**
+ * From Terraform values to messages. What isn't known is left out and named; what can't be converted is left
+ * out and told, so that one pass finds every problem.
+ */
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type Message,
+  ScalarType,
+} from '@bufbuild/protobuf';
+import { enumWords } from '../schema/enum-words.js';
+import { isTextMessage } from '../schema/message-shape.js';
+import type { ResourceShape } from '../schema/resource-shape.js';
+import { isOneofRequired } from '../schema/rules.js';
+import type { Attribute, ObjectShape } from '../schema/shape.js';
+import type { AttributePath } from '../value/path.js';
+import type { ObjectValue, Value } from '../value/value.js';
+import { isList, isNumber, isObject, isUnknown, numberText } from '../value/value.js';
+import { type AnyResource, setField } from './fields.js';
+
+/** Something that can't be converted. */
+export interface Issue {
+  readonly path: AttributePath;
+  readonly message: string;
+}
+
+/** A converted value. */
+export interface Conversion {
+  readonly message: AnyResource;
+  readonly issues: readonly Issue[];
+  /** Where values aren't known, or are filled in later. */
+  readonly unknowns: readonly AttributePath[];
+}
+
+/** Converts a resource's header and spec. Computed attributes and the status are left out. */
+export function resourceToMessage(shape: ResourceShape, value: ObjectValue): Conversion {
+  const converter = new Converter();
+  const message = create(shape.message) as AnyResource;
+  converter.fields(message, shape.header, value, []);
+  const spec = create(shape.specField.message);
+  converter.fields(spec, shape.spec.attributes, value, []);
+  converter.oneofs(shape.specField.message, value, []);
+  message.spec = spec;
+  return { message, issues: converter.issues, unknowns: converter.unknowns };
+}
+
+class Converter {
+  readonly issues: Issue[] = [];
+  readonly unknowns: AttributePath[] = [];
+
+  fields(
+    message: Message,
+    attributes: readonly Attribute[],
+    value: ObjectValue,
+    path: AttributePath,
+  ): void {
+    for (const attribute of attributes) {
+      const { field, mode, role, name } = attribute;
+      if (field === undefined || mode === 'computed' || role === 'secret_version') continue;
+      const inner = value[name] ?? null;
+      const innerPath = [...path, { attribute: name }];
+      if (inner === null) {
+        if (mode === 'optional_computed') this.unknowns.push(innerPath);
+        continue;
+      }
+      const converted = this.collection(attribute, field, inner, innerPath);
+      if (converted !== undefined) setField(message, field, converted);
+    }
+  }
+
+  /** Says it where a group of alternatives has none, or more than one. */
+  oneofs(desc: DescMessage, value: ObjectValue, path: AttributePath): void {
+    for (const oneof of desc.oneofs) {
+      const names = oneof.fields.map(({ name }) => name);
+      const given = names.filter((name) => (value[name] ?? null) !== null);
+      const open = given.some((name) => isUnknown(value[name]));
+      const all = names.map((name) => `"${name}"`).join(', ');
+      if (given.length === 0 && isOneofRequired(oneof)) {
+        this.issues.push({ path, message: `one of ${all} must be given` });
+      } else if (given.length > 1 && !open) {
+        const both = given.map((name) => `"${name}"`).join(' and ');
+        this.issues.push({ path, message: `only one of ${all} may be given, not ${both}` });
+      }
+    }
+  }
+
+  private collection(
+    attribute: Attribute,
+    field: DescField,
+    value: Value,
+    path: AttributePath,
+  ): unknown {
+    if (isUnknown(value)) {
+      this.unknowns.push(path);
+      return undefined;
+    }
+    if (attribute.collection === 'one') return this.element(attribute, field, value, path);
+    if (attribute.collection === 'map') {
+      const result: Record<string, unknown> = {};
+      for (const [key, item] of Object.entries(isObject(value) ? value : {})) {
+        const converted = this.element(attribute, field, item, [...path, { key }]);
+        if (converted !== undefined) result[key] = converted;
+      }
+      return result;
+    }
+    const items = isList(value) ? value : [];
+    return items.flatMap((item, index) => {
+      // Terraform names a set's elements by their whole value; the set itself is near enough.
+      const itemPath = attribute.collection === 'set' ? path : [...path, { index }];
+      const converted = this.element(attribute, field, item, itemPath);
+      return converted === undefined ? [] : [converted];
+    });
+  }
+
+  private element(
+    attribute: Attribute,
+    field: DescField,
+    value: Value,
+    path: AttributePath,
+  ): unknown {
+    if (isUnknown(value)) {
+      this.unknowns.push(path);
+      return undefined;
+    }
+    if (value === null) {
+      this.issues.push({ path, message: 'must not be null' });
+      return undefined;
+    }
+    if (typeof attribute.element !== 'string') {
+      return isObject(value) ? this.message(attribute.element, value, path) : undefined;
+    }
+    if (field.message !== undefined) return this.textMessage(field.message, value, path);
+    if (field.enum !== undefined) return this.enumNumber(attribute, value, path);
+    if (isNumber(value)) return this.number(field.scalar, numberText(value), path);
+    if (field.scalar === ScalarType.BYTES) return Buffer.from(String(value), 'base64');
+    return value;
+  }
+
+  private message(shape: ObjectShape, value: ObjectValue, path: AttributePath): Message {
+    if (shape.message === undefined) throw new Error('an object without a message has no fields');
+    const message = create(shape.message);
+    this.fields(message, shape.attributes, value, path);
+    this.oneofs(shape.message, value, path);
+    return message;
+  }
+
+  private textMessage(desc: DescMessage, value: Value, path: AttributePath): Message | undefined {
+    if (!isTextMessage(desc) || typeof value !== 'string') return undefined;
+    try {
+      return fromJson(desc, value);
+    } catch {
+      const example = desc.name === 'Duration' ? '30s' : '2026-01-31T12:00:00Z';
+      this.issues.push({ path, message: `"${value}" is not of the form ${example}` });
+      return undefined;
+    }
+  }
+
+  private enumNumber(attribute: Attribute, value: Value, path: AttributePath): number | undefined {
+    const words = enumWords(attribute);
+    const found = words.find(({ word }) => word === value);
+    if (found === undefined) {
+      const all = words.map(({ word }) => `"${word}"`).join(', ');
+      this.issues.push({ path, message: `must be one of ${all}, not "${String(value)}"` });
+    }
+    return found?.value.number;
+  }
+
+  private number(scalar: ScalarType | undefined, text: string, path: AttributePath): unknown {
+    const range = scalar === undefined ? undefined : integerRanges[scalar];
+    if (range === undefined) return Number(text);
+    if (!/^-?\d+$/.test(text)) {
+      this.issues.push({ path, message: `must be a whole number, not ${text}` });
+      return undefined;
+    }
+    const integer = BigInt(text);
+    if (integer < range.min || integer > range.max) {
+      const limits = `from ${range.min} to ${range.max}`;
+      this.issues.push({ path, message: `must be ${limits}, not ${text}` });
+      return undefined;
+    }
+    return range.max > 0xffff_ffffn ? integer : Number(integer);
+  }
+}
+
+const int32 = { min: -(2n ** 31n), max: 2n ** 31n - 1n };
+const uint32 = { min: 0n, max: 2n ** 32n - 1n };
+const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+const uint64 = { min: 0n, max: 2n ** 64n - 1n };
+
+const integerRanges: Readonly<Partial<Record<ScalarType, { min: bigint; max: bigint }>>> = {
+  [ScalarType.INT32]: int32,
+  [ScalarType.SINT32]: int32,
+  [ScalarType.SFIXED32]: int32,
+  [ScalarType.UINT32]: uint32,
+  [ScalarType.FIXED32]: uint32,
+  [ScalarType.INT64]: int64,
+  [ScalarType.SINT64]: int64,
+  [ScalarType.SFIXED64]: int64,
+  [ScalarType.UINT64]: uint64,
+  [ScalarType.FIXED64]: uint64,
+};

@@ -1,0 +1,94 @@
+/**
+ * The life of a plugin process: make the socket in a folder of its own, say where it is, serve until
+ * Terraform asks for the end or goes away, and take the socket away again.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
+import type { Http2Server } from 'node:http2';
+import { join } from 'node:path';
+import { selfSigned } from './certificate.js';
+import { grpcServer, type Method, type MethodTable } from './grpc-server.js';
+import { handshakeLine, type PluginEnvironment } from './handshake.js';
+
+/** What a plugin process needs from its surroundings. */
+export interface ServeOptions {
+  readonly environment: PluginEnvironment;
+  /** The plugin's own methods. */
+  readonly methods: MethodTable;
+  readonly nowMs: number;
+  /** Writes to the process' standard output. */
+  readonly write: (line: string) => void;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+}
+
+/** Serves until the end. Returns as soon as the server is about to listen. */
+export function serve({ environment, methods, nowMs, write, exit }: ServeOptions): void {
+  const folder = mkdtempSync(join(environment.socketParent, 'lqx-'));
+  const path = join(folder, 's');
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    removeSocket(path, folder);
+    exit(0);
+  };
+  const { clientCertificate } = environment;
+  const certificate =
+    clientCertificate === undefined ? undefined : selfSigned({ nowMs, serial: randomBytes(16) });
+  const server = grpcServer(
+    new Map([...methods, ...pluginMethods(end)]),
+    certificate === undefined || clientCertificate === undefined
+      ? undefined
+      : { cert: certificate.certificatePem, key: certificate.keyPem, clientCertificate },
+  );
+  endWhenDeserted(server, end);
+  server.listen(path, () => write(handshakeLine(path, certificate?.der)));
+}
+
+/** After Terraform's last connection closed without a word, for instance because it was killed. */
+const desertedMs = 5_000;
+
+function endWhenDeserted(server: Http2Server, end: () => void): void {
+  let sessions = 0;
+  let timer: NodeJS.Timeout | undefined;
+  server.on('session', (session) => {
+    sessions += 1;
+    clearTimeout(timer);
+    session.on('error', () => session.destroy());
+    session.on('close', () => {
+      sessions -= 1;
+      if (sessions === 0) timer = setTimeout(end, desertedMs);
+    });
+  });
+}
+
+/** The services that go-plugin expects beside the plugin's own. */
+function pluginMethods(end: () => void): [string, Method][] {
+  const empty = new Uint8Array();
+  // grpc.health.v1.HealthCheckResponse with status = SERVING.
+  const serving = new Uint8Array([0x08, 0x01]);
+  const shutdown = (): Uint8Array => {
+    // After the answer is out; Terraform waits for the process itself to end.
+    setImmediate(() => setImmediate(end));
+    return empty;
+  };
+  return [
+    ['/plugin.GRPCController/Shutdown', { kind: 'unary', handle: shutdown }],
+    ['/plugin.GRPCStdio/StreamStdio', { kind: 'idle' }],
+    ['/plugin.GRPCBroker/StartStream', { kind: 'idle' }],
+    ['/grpc.health.v1.Health/Check', { kind: 'unary', handle: () => serving }],
+  ];
+}
+
+/** Removes what was made, and nothing else: never recursively. */
+function removeSocket(path: string, folder: string): void {
+  for (const remove of [() => unlinkSync(path), () => rmdirSync(folder)]) {
+    try {
+      remove();
+    } catch (error) {
+      // The server may have taken the socket away itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * The shape of a resource: header and spec flattened into one object, the status as one computed attribute,
+ * and the provider's own `timeouts`. Also the list of all resource types of the contract.
+ */
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  type DescService,
+  getOption,
+  hasOption,
+} from '@bufbuild/protobuf';
+import { contractFiles } from '@limiquantix/proto/registry.js';
+import {
+  FieldBehaviorSchema,
+  type ResourceOptions,
+  resource as resourceOption,
+  Scope,
+} from '@limiquantix/proto/resource/v1/options_pb.js';
+import { fieldAttributes, messageAttributes } from './message-shape.js';
+import { type Attribute, type ObjectShape, objectShape } from './shape.js';
+
+/** A resource type of the contract, as Terraform sees it. */
+export interface ResourceShape {
+  /** The contract's name, such as `vm`. */
+  readonly type: string;
+  /** Terraform's name, such as `limiquantix_vm`. */
+  readonly typeName: string;
+  readonly plural: string;
+  readonly options: ResourceOptions;
+  readonly message: DescMessage;
+  readonly service: DescService;
+  readonly specField: DescField & { message: DescMessage };
+  readonly statusField: DescField & { message: DescMessage };
+  /** The header's attributes. */
+  readonly header: readonly Attribute[];
+  /** The spec's attributes. */
+  readonly spec: ObjectShape;
+  readonly status: ObjectShape;
+  /** All of them: what Terraform sees. */
+  readonly object: ObjectShape;
+}
+
+/** The prefix of every type's name in Terraform. */
+export const typePrefix = 'limiquantix_';
+
+/** All resource types, by Terraform's name; shapes are made when they are first asked for. */
+export function resourceShapes(): ReadonlyMap<string, () => ResourceShape> {
+  const result = new Map<string, () => ResourceShape>();
+  for (const file of contractFiles) {
+    for (const message of file.messages) {
+      if (!hasOption(message, resourceOption)) continue;
+      const { type } = getOption(message, resourceOption);
+      let shape: ResourceShape | undefined;
+      result.set(typePrefix + type, () => {
+        shape ??= resourceShape(message);
+        return shape;
+      });
+    }
+  }
+  return result;
+}
+
+/** Header fields that LimiQuantix sets and that never change: the others would only make noise. */
+const stableOutputs = new Set(['id', 'created_at', 'created_by']);
+
+/** Names that Terraform keeps for itself at the top of a resource. */
+const rootNamesTaken = new Set([
+  'connection',
+  'count',
+  'depends_on',
+  'for_each',
+  'lifecycle',
+  'provider',
+  'provisioner',
+]);
+
+/** The shape of one resource type. Throws if the contract can't be expressed in Terraform. */
+export function resourceShape(message: DescMessage): ResourceShape {
+  const options = getOption(message, resourceOption);
+  const specField = messageField(message, 'spec');
+  const statusField = messageField(message, 'status');
+  const header = headerAttributes(message, options);
+  const spec = objectShape(specField.message, messageAttributes(specField.message, 'intent'));
+  const status = fieldAttributes(statusField, 'observation', [message]);
+  const statusShape = status[0]?.element;
+  if (typeof statusShape !== 'object') throw new Error(`${message.typeName}: no status`);
+  const attributes = [...header, ...spec.attributes, ...status, timeoutsAttribute()];
+  for (const { name } of attributes) {
+    if (rootNamesTaken.has(name)) {
+      throw new Error(`${message.typeName}: Terraform keeps the name ${name}; rename the field`);
+    }
+  }
+  return {
+    type: options.type,
+    typeName: typePrefix + options.type,
+    plural: options.plural,
+    options,
+    message,
+    service: serviceOf(message),
+    specField,
+    statusField,
+    header,
+    spec,
+    status: statusShape,
+    object: objectShape(message, attributes),
+  };
+}
+
+function headerAttributes(message: DescMessage, options: ResourceOptions): Attribute[] {
+  return message.fields
+    .filter(({ name }) => name !== 'spec' && name !== 'status')
+    .flatMap((field) => fieldAttributes(field, 'intent', [message]))
+    .filter(({ name, mode }) => mode !== 'computed' || stableOutputs.has(name))
+    .filter(({ name }) => name !== 'project_id' || options.scope === Scope.PROJECT)
+    .map((attribute) =>
+      attribute.name === 'project_id' ? { ...attribute, mode: 'optional_computed' } : attribute,
+    );
+}
+
+const timeoutNotes = {
+  create: 'How long to wait until a new resource is ready, such as `30m`.',
+  update: 'How long to wait until a change has taken effect, such as `30m`.',
+  delete: 'How long to wait until the resource is gone, such as `30m`.',
+};
+
+/** The attribute for the times to wait, which the provider keeps to itself. */
+function timeoutsAttribute(): Attribute {
+  const own = { field: undefined, behavior: create(FieldBehaviorSchema), factOf: undefined };
+  const attributes = Object.entries(timeoutNotes).map(
+    ([name, note]): Attribute => ({
+      ...own,
+      name,
+      role: 'timeouts',
+      mode: 'optional',
+      collection: 'one',
+      element: 'string',
+      note,
+    }),
+  );
+  return {
+    ...own,
+    name: 'timeouts',
+    role: 'timeouts',
+    mode: 'optional',
+    collection: 'one',
+    element: objectShape(undefined, attributes),
+    note: 'How long to wait; 20 minutes each without it.',
+  };
+}
+
+function messageField(message: DescMessage, name: string): DescField & { message: DescMessage } {
+  const field = message.fields.find((candidate) => candidate.name === name);
+  if (field?.fieldKind !== 'message') throw new Error(`${message.typeName}: no field ${name}`);
+  return field;
+}
+
+/** The service whose Get returns the message. */
+function serviceOf(message: DescMessage): DescService {
+  for (const file of contractFiles) {
+    for (const service of file.services) {
+      const get = service.methods.find((method) => method.name === `Get${message.name}`);
+      if (get?.output.fields.some((field) => field.message === message)) return service;
+    }
+  }
+  throw new Error(`${message.typeName}: no service has Get${message.name}`);
+}

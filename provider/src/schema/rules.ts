@@ -1,0 +1,27 @@
+/**
+ * The few of the contract's validation rules that shape the schema itself.
+ */
+import { type DescField, type DescOneof, getOption, hasOption } from '@bufbuild/protobuf';
+import {
+  oneof as oneofRulesOption,
+  field as rulesOption,
+} from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
+
+/** Whether a list may hold no item twice, so that its order says nothing either. */
+export function hasUniqueItems(field: DescField): boolean {
+  if (!hasOption(field, rulesOption)) return false;
+  const rules = getOption(field, rulesOption);
+  return rules.type.case === 'repeated' && rules.type.value.unique;
+}
+
+/** Whether one of the fields must be given. */
+export function isOneofRequired(oneof: DescOneof): boolean {
+  return hasOption(oneof, oneofRulesOption) && getOption(oneof, oneofRulesOption).required;
+}
+
+/** The numbers of an enum that a field doesn't take. */
+export function enumNumbersRefused(field: DescField): readonly number[] {
+  if (!hasOption(field, rulesOption)) return [];
+  const rules = getOption(field, rulesOption);
+  return rules.type.case === 'enum' ? rules.type.value.notIn : [];
+}

@@ -1,0 +1,80 @@
+/**
+ * The calls about the provider as a whole and about its data sources.
+ */
+
+import type { Api } from '../engine/api.js';
+import { DiagnosticError, problem } from '../engine/diagnostic.js';
+import { readDataSource, validateDataSource } from '../engine/read.js';
+import { providerType } from '../schema/provider-shape.js';
+import { isUnknown, type ObjectValue } from '../value/value.js';
+import { encodeDiagnostics } from './diagnostics.js';
+import { decodeObject, encodeDynamic } from './dynamic-value.js';
+import { answer, told } from './resource-rpcs.js';
+import type { Rpcs } from './rpc.js';
+import type { Session } from './session.js';
+
+/** The calls of this file. */
+export type ProviderRpcs = Rpcs<
+  | 'getMetadata'
+  | 'validateProviderConfig'
+  | 'configureProvider'
+  | 'validateDataResourceConfig'
+  | 'readDataSource'
+  | 'stopProvider'
+>;
+
+/** What these calls need from outside. */
+export interface ProviderEffects {
+  /** Makes the client for a configuration, all of it known. Throws DiagnosticError. */
+  readonly connect: (config: ObjectValue) => Promise<Api>;
+  /** Ends all waiting. */
+  readonly stop: () => void;
+}
+
+/** Makes the functions. */
+export function providerRpcs(session: Session, { connect, stop }: ProviderEffects): ProviderRpcs {
+  return {
+    getMetadata: () => ({ diagnostics: [] }),
+
+    validateProviderConfig: ({ config }) =>
+      answer(async () => {
+        decodeObject(config, providerType);
+        return {};
+      }),
+
+    configureProvider: ({ config }) =>
+      answer(async () => {
+        const value = decodeObject(config, providerType) ?? {};
+        const isOpen = Object.values(value).some(isUnknown);
+        session.configure(isOpen ? 'unknown' : await connect(value));
+        return {};
+      }),
+
+    validateDataResourceConfig: ({ typeName, config }) =>
+      answer(async () => {
+        const source = session.dataSource(typeName);
+        validateDataSource(source, decodeObject(config, source.object.type) ?? {});
+        return {};
+      }),
+
+    readDataSource: ({ typeName, config }) =>
+      answer(async () => {
+        const source = session.dataSource(typeName);
+        const value = decodeObject(config, source.object.type);
+        if (value === null) {
+          throw new DiagnosticError([problem('No configuration', `${typeName} came without one`)]);
+        }
+        const verb = source.kind === 'one' ? 'read' : 'list';
+        const name = String(value['name'] ?? value['id'] ?? '');
+        const state = await told(source.resource, { verb, name }, () =>
+          readDataSource(source, value, session.api),
+        );
+        return { state: encodeDynamic(state), diagnostics: encodeDiagnostics([]) };
+      }),
+
+    stopProvider: () => {
+      stop();
+      return {};
+    },
+  };
+}

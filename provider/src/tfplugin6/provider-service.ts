@@ -1,0 +1,49 @@
+/**
+ * All calls of Terraform's protocol as methods of bytes: decoding by the generated messages, one function for
+ * each call. It is loaded when the first call comes that is not about the schema.
+ */
+import { create, type DescMethod, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Provider } from '../../gen/tfplugin6_pb.js';
+import type { Method } from '../plugin/grpc-server.js';
+import { type ProviderEffects, providerRpcs } from './provider-rpcs.js';
+import { resourceRpcs } from './resource-rpcs.js';
+import type { AllRpcs } from './rpc.js';
+import type { Session } from './session.js';
+import { unsupportedRpcs } from './unsupported-rpcs.js';
+
+/** The methods by name, such as `PlanResourceChange`. */
+export function providerService(
+  session: Session,
+  effects: ProviderEffects,
+): ReadonlyMap<string, Method> {
+  const rpcs: AllRpcs = {
+    ...unsupportedRpcs(),
+    ...resourceRpcs(session),
+    ...providerRpcs(session, effects),
+  };
+  const methods = new Map<string, Method>();
+  for (const method of Provider.methods) {
+    const rpc = (rpcs as unknown as Record<string, AnyRpc | undefined>)[method.localName];
+    if (rpc !== undefined) methods.set(method.name, bytesMethod(method, rpc));
+  }
+  return methods;
+}
+
+type AnyRpc = (request: unknown) => unknown;
+
+function bytesMethod(method: DescMethod, rpc: AnyRpc): Method {
+  const decode = (bytes: Uint8Array): unknown => fromBinary(method.input, bytes);
+  const encode = (answer: unknown): Uint8Array =>
+    toBinary(method.output, create(method.output, answer as Record<string, unknown>));
+  const isStream =
+    method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming';
+  if (!isStream) {
+    return { kind: 'unary', handle: async (bytes) => encode(await rpc(decode(bytes))) };
+  }
+  return {
+    kind: 'stream',
+    async *handle(bytes) {
+      for await (const item of rpc(decode(bytes)) as AsyncIterable<unknown>) yield encode(item);
+    },
+  };
+}

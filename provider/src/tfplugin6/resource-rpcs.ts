@@ -1,0 +1,154 @@
+/**
+ * The calls of a managed resource's life: decode, ask the engine, encode.
+ */
+
+import { ApiError } from '../engine/api.js';
+import { apiDiagnostics } from '../engine/api-diagnostics.js';
+import { applyResource } from '../engine/apply.js';
+import { DiagnosticError, problem } from '../engine/diagnostic.js';
+import { generateConfig } from '../engine/generate-config.js';
+import { planResource } from '../engine/plan.js';
+import { decodePrivate, encodePrivate } from '../engine/private-state.js';
+import { importResource, readResource } from '../engine/read.js';
+import { validateResource } from '../engine/validate.js';
+import type { ResourceShape } from '../schema/resource-shape.js';
+import { diagnosticsOf, encodeDiagnostics, encodePath } from './diagnostics.js';
+import { decodeObject, encodeDynamic } from './dynamic-value.js';
+import type { Rpcs } from './rpc.js';
+import type { Session } from './session.js';
+
+/** The calls of this file. */
+export type ResourceRpcs = Rpcs<
+  | 'validateResourceConfig'
+  | 'upgradeResourceState'
+  | 'readResource'
+  | 'planResourceChange'
+  | 'applyResourceChange'
+  | 'importResourceState'
+  | 'generateResourceConfig'
+>;
+
+/** The schema version of all resources. */
+const schemaVersion = 0n;
+
+/** Makes the functions. */
+export function resourceRpcs(session: Session): ResourceRpcs {
+  return {
+    validateResourceConfig: ({ typeName, config }) =>
+      answer(async () => {
+        const shape = session.resource(typeName);
+        const value = decodeObject(config, shape.object.type);
+        if (value === null) return {};
+        const found = validateResource(shape, value, await session.rules());
+        return { diagnostics: encodeDiagnostics(found) };
+      }),
+
+    upgradeResourceState: ({ version, rawState }) =>
+      answer(async () => {
+        if (version !== schemaVersion || rawState === undefined || rawState.json.length === 0) {
+          const detail = `the state has version ${version}: use the provider that wrote it, or a newer one`;
+          throw new DiagnosticError([problem('The state cannot be read', detail)]);
+        }
+        // As it is: reading and writing its numbers again could round them.
+        return { upgradedState: { json: rawState.json } };
+      }),
+
+    readResource: ({ typeName, currentState, private: kept }) =>
+      answer(async () => {
+        const shape = session.resource(typeName);
+        const prior = decodeObject(currentState, shape.object.type);
+        if (prior === null) return { newState: encodeDynamic(null), private: kept };
+        const attempt = { verb: 'read', name: String(prior['name'] ?? prior['id']) } as const;
+        const state = await told(shape, attempt, () => readResource(shape, prior, session.api));
+        return { newState: encodeDynamic(state), private: kept };
+      }),
+
+    planResourceChange: (request) =>
+      answer(async () => {
+        const shape = session.resource(request.typeName);
+        const { type } = shape.object;
+        const isDeletion = decodeObject(request.proposedNewState, type) === null;
+        const kept =
+          request.plannedPrivate.length > 0 ? request.plannedPrivate : request.priorPrivate;
+        const question = {
+          prior: decodeObject(request.priorState, type),
+          config: isDeletion ? null : decodeObject(request.config, type),
+          private: decodePrivate(kept),
+        };
+        const plan = await planResource(shape, question, session.effects);
+        return {
+          plannedState: encodeDynamic(plan.planned),
+          requiresReplace: plan.replace.map(encodePath),
+          plannedPrivate: encodePrivate(plan.private),
+          diagnostics: encodeDiagnostics(plan.diagnostics),
+        };
+      }),
+
+    applyResourceChange: async (request) => {
+      const shape = session.resource(request.typeName);
+      const { type } = shape.object;
+      try {
+        const question = {
+          prior: decodeObject(request.priorState, type),
+          planned: decodeObject(request.plannedState, type),
+          config: decodeObject(request.config, type),
+          private: decodePrivate(request.plannedPrivate),
+        };
+        const effects = { api: session.api, files: session.effects.files };
+        const applied = await applyResource(shape, question, effects);
+        return {
+          newState: encodeDynamic(applied.state),
+          private: encodePrivate(applied.private),
+          diagnostics: encodeDiagnostics(applied.diagnostics),
+        };
+      } catch (error) {
+        // Whatever was there is still what Terraform knows.
+        const diagnostics = encodeDiagnostics(diagnosticsOf(error));
+        return request.priorState === undefined
+          ? { diagnostics }
+          : { newState: request.priorState, diagnostics };
+      }
+    },
+
+    importResourceState: ({ typeName, id }) =>
+      answer(async () => {
+        const shape = session.resource(typeName);
+        const attempt = { verb: 'import', name: id } as const;
+        const state = await told(shape, attempt, () => importResource(shape, id, session.api));
+        return { importedResources: [{ typeName, state: encodeDynamic(state) }] };
+      }),
+
+    generateResourceConfig: ({ typeName, state }) =>
+      answer(async () => {
+        const shape = session.resource(typeName);
+        const value = decodeObject(state, shape.object.type);
+        const config = value === null ? null : generateConfig(shape.object, value);
+        return { config: encodeDynamic(config) };
+      }),
+  };
+}
+
+/** Answers, with diagnostics in place of an error. */
+export async function answer<T>(
+  work: () => Promise<T>,
+): Promise<T | { diagnostics: ReturnType<typeof encodeDiagnostics> }> {
+  try {
+    return await work();
+  } catch (error) {
+    return { diagnostics: encodeDiagnostics(diagnosticsOf(error)) };
+  }
+}
+
+/** Does the work; tells what failed in the control plane's words and at the user's attribute. */
+export async function told<T>(
+  shape: ResourceShape,
+  attempt: Parameters<typeof apiDiagnostics>[1],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new DiagnosticError(apiDiagnostics(shape, attempt, error));
+  }
+}

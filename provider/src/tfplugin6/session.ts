@@ -1,0 +1,79 @@
+/**
+ * What a provider process holds between calls: the control plane that it was configured for, the resource
+ * types, and whether Terraform asked it to stop.
+ */
+import type { Validator } from '@bufbuild/protovalidate';
+import type { Api } from '../engine/api.js';
+import { DiagnosticError, problem } from '../engine/diagnostic.js';
+import type { Files } from '../engine/files.js';
+import { type DataSourceShape, dataSourceShapes } from '../schema/data-source-shape.js';
+import { type ResourceShape, resourceShapes } from '../schema/resource-shape.js';
+
+/** What a session needs from outside. */
+export interface SessionEffects {
+  readonly files: Files;
+  readonly newRequestId: () => string;
+  /** Loads the contract's validation rules. */
+  readonly loadValidator: () => Promise<Validator>;
+}
+
+/** The state of a provider process. */
+export class Session {
+  readonly effects: SessionEffects;
+  private readonly shapes = resourceShapes();
+  private dataSources: ReadonlyMap<string, DataSourceShape> | undefined;
+  private configured: Api | 'unknown' | undefined;
+  private validator: Promise<Validator> | undefined;
+
+  constructor(effects: SessionEffects) {
+    this.effects = effects;
+  }
+
+  /** Sets the control plane; `unknown` while the provider's configuration isn't known yet. */
+  configure(api: Api | 'unknown'): void {
+    this.configured = api;
+  }
+
+  /** The control plane. Throws DiagnosticError if there is none yet. */
+  get api(): Api {
+    if (this.configured === undefined || this.configured === 'unknown') {
+      throw new DiagnosticError([
+        problem(
+          'The provider is not configured yet',
+          'parts of its configuration depend on resources that do not exist yet: create those first, ' +
+            'with terraform apply -target, or give the configuration by environment variables',
+        ),
+      ]);
+    }
+    return this.configured;
+  }
+
+  /** A resource type's shape. Throws DiagnosticError for a type that there isn't. */
+  resource(typeName: string): ResourceShape {
+    const shapeOf = this.shapes.get(typeName);
+    if (shapeOf === undefined) throw noSuchType(typeName);
+    return shapeOf();
+  }
+
+  /** A data source's shape. Throws DiagnosticError for one that there isn't. */
+  dataSource(typeName: string): DataSourceShape {
+    this.dataSources ??= new Map(
+      [...this.shapes.values()]
+        .flatMap((shapeOf) => dataSourceShapes(shapeOf()))
+        .map((source) => [source.typeName, source]),
+    );
+    const source = this.dataSources.get(typeName);
+    if (source === undefined) throw noSuchType(typeName);
+    return source;
+  }
+
+  /** The contract's validation rules, loaded at the first use. */
+  rules(): Promise<Validator> {
+    this.validator ??= this.effects.loadValidator();
+    return this.validator;
+  }
+}
+
+function noSuchType(typeName: string): DiagnosticError {
+  return new DiagnosticError([problem('No such type', `this provider has no type ${typeName}`)]);
+}

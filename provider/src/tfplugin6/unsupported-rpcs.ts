@@ -1,0 +1,50 @@
+/**
+ * The calls about things that this provider doesn't have. Terraform makes none of them for a provider whose
+ * schema names none; whoever does gets a proper answer.
+ */
+import { problem } from '../engine/diagnostic.js';
+import { encodeDiagnostics } from './diagnostics.js';
+import type { ProviderRpcs } from './provider-rpcs.js';
+import type { ResourceRpcs } from './resource-rpcs.js';
+import type { AllRpcs, Rpcs } from './rpc.js';
+
+/** The calls of this file. */
+export type UnsupportedRpcs = Rpcs<Exclude<keyof AllRpcs, keyof ResourceRpcs | keyof ProviderRpcs>>;
+
+/** Makes the functions. */
+export function unsupportedRpcs(): UnsupportedRpcs {
+  return {
+    getResourceIdentitySchemas: () => ({}),
+    getFunctions: () => ({}),
+    getStates: () => refused('state stores'),
+    upgradeResourceIdentity: () => refused('resource identities'),
+    moveResourceState: ({ sourceTypeName }) =>
+      refused(`taking over the state of another type (${sourceTypeName})`),
+    validateEphemeralResourceConfig: () => refused('ephemeral resources'),
+    openEphemeralResource: () => refused('ephemeral resources'),
+    renewEphemeralResource: () => refused('ephemeral resources'),
+    closeEphemeralResource: () => refused('ephemeral resources'),
+    validateListResourceConfig: () => refused('list resources'),
+    listResource: () => only({ diagnostic: refused('list resources').diagnostics }),
+    callFunction: ({ name }) => ({ error: { text: `this provider has no function ${name}` } }),
+    validateStateStoreConfig: () => refused('state stores'),
+    configureStateStore: () => refused('state stores'),
+    readStateBytes: () => only(refused('state stores')),
+    writeStateBytes: () => refused('state stores'),
+    lockState: () => refused('state stores'),
+    unlockState: () => refused('state stores'),
+    deleteState: () => refused('state stores'),
+    validateActionConfig: () => refused('actions'),
+    planAction: () => refused('actions'),
+    invokeAction: () => only({ type: { case: 'completed' as const, value: refused('actions') } }),
+  };
+}
+
+function refused(what: string): { diagnostics: ReturnType<typeof encodeDiagnostics> } {
+  const detail = `terraform-provider-limiquantix does not support ${what}`;
+  return { diagnostics: encodeDiagnostics([problem('Not supported', detail)]) };
+}
+
+async function* only<T>(item: T): AsyncIterable<T> {
+  yield item;
+}
