@@ -1,6 +1,7 @@
 /**
- * The directory drivers on every kind of disk files: applying twice is applying once, a fault at any
- * step is recovered from, removal is complete and repeatable, and what happens outside is seen.
+ * The directory drivers on every kind of disk files: applying twice is applying once, a fault at
+ * any step is recovered from, removal is complete and repeatable, and what happens outside is
+ * seen.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * One node with the directory drivers on it, a few resources and a way to let it come to rest: what the
- * agent does, without a loop, so that a suite decides when a step fails.
+ * One node with the directory drivers on it, a few resources and a way to let it come to rest:
+ * what the agent does, without a loop, so that a suite decides when a step fails.
  */
 
 import { createHash } from 'node:crypto';
@@ -147,7 +147,10 @@ export class DirectoryWorld implements Lookup {
     return this.clock.nowMs();
   }
 
-  /** Works on every resource until nothing changes. Errors are kept, and what failed is tried again. */
+  /**
+   * Works on every resource until nothing changes. Errors are kept, and what failed is tried
+   * again.
+   */
   async settle(): Promise<void> {
     for (let step = 0, quiet = 0; quiet < 2; step += 1) {
       if (step === stepsMax) throw new Error('the node does not come to rest');

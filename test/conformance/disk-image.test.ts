@@ -1,6 +1,7 @@
 /**
- * One suite for everything behind `DiskImages`: the in-memory host, the real files of this machine, and
- * real files on a filesystem that can share blocks, where LIMIQUANTIX_REFLINK_DIRECTORY names one.
+ * One suite for everything behind `DiskImages`: the in-memory host, the real files of this
+ * machine, and real files on a filesystem that can share blocks, where
+ * LIMIQUANTIX_REFLINK_DIRECTORY names one.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,7 +1,7 @@
 /**
- * Long copies in the background, one for each name: a reconciler starts one, looks at it later and is
- * poked when it ends. Bounded at once, tried again with growing pauses, called off when no longer wanted.
- * It knows no resource and no protocol.
+ * Long copies in the background, one for each name: a reconciler starts one, looks at it later
+ * and is poked when it ends. Bounded at once, tried again with growing pauses, called off when no
+ * longer wanted. It knows no resource and no protocol.
  */
 import type { Clock } from '../reconcile/clock.js';
 
@@ -64,14 +64,20 @@ export class Transfers {
     return this.#transfers.get(name)?.state ?? { kind: 'none' };
   }
 
-  /** Whether one should be started now: there is none, or it failed and has paused for long enough. */
+  /**
+   * Whether one should be started now: there is none, or it failed and has paused for long
+   * enough.
+   */
   isDue(name: string): boolean {
     const state = this.state(name);
     if (state.kind !== 'failed') return state.kind === 'none';
     return this.#options.clock.nowMs() >= state.retryAtMs;
   }
 
-  /** The error of the last failure, the first time that it is asked for: to be thrown and logged once. */
+  /**
+   * The error of the last failure, the first time that it is asked for: to be thrown and logged
+   * once.
+   */
   takeFailure(name: string): unknown {
     const transfer = this.#transfers.get(name);
     const error = transfer?.untold;

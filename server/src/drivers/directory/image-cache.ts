@@ -1,7 +1,7 @@
 /**
- * Images on a node: each is fetched once into every pool that has a volume made from it, verified by its
- * SHA-256 before anything sees it, and kept until the image is deleted. Fetching goes on in the
- * background; a file that volumes build on is never removed.
+ * Images on a node: each is fetched once into every pool that has a volume made from it, verified
+ * by its SHA-256 before anything sees it, and kept until the image is deleted. Fetching goes on
+ * in the background; a file that volumes build on is never removed.
  */
 import { Code } from '@connectrpc/connect';
 import type { Image, ImageStatus } from '@limiquantix/proto/storage/v1/image_pb.js';

@@ -55,7 +55,10 @@ function actionsFor(image: Image, one: CachedImage): ImageCacheAction[] {
   return state === 'part' || transfer.kind !== 'none' ? [{ kind: 'drop', poolId }] : [];
 }
 
-/** The node's entry: ready if every pool that wants the image has it; none if no pool has anything. */
+/**
+ * The node's entry: ready if every pool that wants the image has it; none if no pool has
+ * anything.
+ */
 function entryOf(image: Image, observed: readonly CachedImage[]): ImageNodeStatus | undefined {
   const missing = observed.filter(({ isWanted, state }) => isWanted && state !== 'complete');
   if (missing.length === 0) {

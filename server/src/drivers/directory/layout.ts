@@ -1,6 +1,6 @@
 /**
- * Where things are in a pool's directory, and what they are called. Pure, and the only place that knows:
- * volumes/<volume id>.qcow2 or .raw, images/<image id>, and a marker with the pool's id.
+ * Where things are in a pool's directory, and what they are called. Pure, and the only place that
+ * knows: volumes/<volume id>.qcow2 or .raw, images/<image id>, and a marker with the pool's id.
  */
 import { join } from 'node:path';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
@@ -40,8 +40,8 @@ export function volumeFileOf(layout: PoolLayout, volumeId: string, format: DiskF
 }
 
 /**
- * The file of a volume as its node has reported it, for the hypervisor's driver; undefined while it has
- * no content that can be used.
+ * The file of a volume as its node has reported it, for the hypervisor's driver; undefined while
+ * it has no content that can be used.
  */
 export function provisionedFileOf(volume: Volume, pool: StoragePool): DiskFile | undefined {
   const layout = layoutOf(pool);

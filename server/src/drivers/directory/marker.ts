@@ -1,6 +1,7 @@
 /**
- * The marker that says which pool a directory is: a file with the pool's id. Nothing is made or removed
- * in a directory without it, so that a filesystem that isn't mounted isn't taken for an empty pool.
+ * The marker that says which pool a directory is: a file with the pool's id. Nothing is made or
+ * removed in a directory without it, so that a filesystem that isn't mounted isn't taken for an
+ * empty pool.
  */
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { DiskImages } from '../../wire/disk-image/api.js';

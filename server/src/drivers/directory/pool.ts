@@ -1,7 +1,7 @@
 /**
- * A storage pool on one node: a directory with a marker, made where it doesn't exist. It refuses the
- * directory of another pool, and one that has lost its marker while volumes were in it. Removing it
- * removes what is ours and nothing else.
+ * A storage pool on one node: a directory with a marker, made where it doesn't exist. It refuses
+ * the directory of another pool, and one that has lost its marker while volumes were in it.
+ * Removing it removes what is ours and nothing else.
  */
 import { create } from '@bufbuild/protobuf';
 import {

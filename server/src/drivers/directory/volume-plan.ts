@@ -1,6 +1,6 @@
 /**
- * What to do about a volume, given what was observed of it. Pure: every choice of the volume driver is
- * here, and what the volume's status says of it.
+ * What to do about a volume, given what was observed of it. Pure: every choice of the volume
+ * driver is here, and what the volume's status says of it.
  */
 import { create } from '@bufbuild/protobuf';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';

@@ -1,7 +1,7 @@
 /**
- * A volume on its node: one disk file in its pool's directory, made empty or as a clone of a cached
- * image, grown in place, and removed only when its deletion was requested and no machine has it. A file
- * that vanished is reported, never made anew.
+ * A volume on its node: one disk file in its pool's directory, made empty or as a clone of a
+ * cached image, grown in place, and removed only when its deletion was requested and no machine
+ * has it. A file that vanished is reported, never made anew.
  */
 import { Code } from '@connectrpc/connect';
 import type { Image } from '@limiquantix/proto/storage/v1/image_pb.js';

@@ -1,7 +1,8 @@
 /**
- * Disk files on one host, as callers see them: implemented on node:fs and qemu-img by `host.ts`, and in
- * memory by `fake.ts`. Every file comes to be as `<path>.part` and is renamed when it is complete and
- * on the medium; nothing is ever overwritten. All methods reject with `DiskImageError`.
+ * Disk files on one host, as callers see them: implemented on node:fs and qemu-img by `host.ts`,
+ * and in memory by `fake.ts`. Every file comes to be as `<path>.part` and is renamed when it is
+ * complete and on the medium; nothing is ever overwritten. All methods reject with
+ * `DiskImageError`.
  */
 
 /** The formats that a disk file can have. */
@@ -25,7 +26,9 @@ export interface FileFacts {
   readonly allocatedBytes: number;
 }
 
-/** A disk file: where it is and what it is. The format is always told, never guessed from content. */
+/**
+ * A disk file: where it is and what it is. The format is always told, never guessed from content.
+ */
 export interface DiskFile {
   readonly path: string;
   readonly format: DiskFormat;
@@ -83,7 +86,9 @@ export interface DiskImages {
   space(directory: string): Promise<Space>;
   /** Whether copies in the directory can share blocks; tried out once for each filesystem. */
   supportsReflink(directory: string): Promise<boolean>;
-  /** Makes the directory and its parents; `true` if it was not there. Sets the mode of a new one. */
+  /**
+   * Makes the directory and its parents; `true` if it was not there. Sets the mode of a new one.
+   */
   ensureDirectory(directory: string, mode: number): Promise<boolean>;
   /** Removes the directory if it is empty; `false` if it isn't or can't go. Idempotent. */
   removeEmptyDirectory(directory: string): Promise<boolean>;
@@ -101,12 +106,15 @@ export interface DiskImages {
   create(disk: NewDisk): Promise<void>;
   /** Makes a disk with the content of another; ALREADY_EXISTS if there is a file. */
   clone(clone: DiskClone): Promise<void>;
-  /** Grows a disk that nobody uses. Nothing happens if it has the size; WOULD_SHRINK if it has more. */
+  /**
+   * Grows a disk that nobody uses. Nothing happens if it has the size; WOULD_SHRINK if it has
+   * more.
+   */
   resize(disk: NewDisk): Promise<void>;
   /**
-   * Fetches a file, going on from what an earlier try has left; nothing happens if the file is there.
-   * CHECKSUM_MISMATCH if the content isn't as promised, and then nothing of it is kept. When
-   * `signal` aborts, CANCELLED, and what has arrived stays.
+   * Fetches a file, going on from what an earlier try has left; nothing happens if the file is
+   * there. CHECKSUM_MISMATCH if the content isn't as promised, and then nothing of it is kept.
+   * When `signal` aborts, CANCELLED, and what has arrived stays.
    */
   receive(reception: Reception): Promise<void>;
   /** Removes a file and its `.part`. Idempotent. */

@@ -1,6 +1,6 @@
 /**
- * Every error of disk files, typed: the one place where errno values and qemu-img's texts are mapped.
- * Messages name no path; that is in `detail`, which is for the log only.
+ * Every error of disk files, typed: the one place where errno values and qemu-img's texts are
+ * mapped. Messages name no path; that is in `detail`, which is for the log only.
  */
 
 import { types } from 'node:util';
@@ -91,7 +91,10 @@ const byErrno: Readonly<Record<string, readonly [DiskImageReason, string]>> = {
   EINVAL: ['NOT_SUPPORTED', 'the filesystem can not do that'],
 };
 
-/** The name of the system's error behind what node:fs threw, such as `ENOENT`; undefined for others. */
+/**
+ * The name of the system's error behind what node:fs threw, such as `ENOENT`; undefined for
+ * others.
+ */
 export function errnoOf(error: unknown): string | undefined {
   // Not `instanceof`: jest runs modules in another realm than the one that makes these errors.
   if (!types.isNativeError(error) || !('syscall' in error && 'code' in error)) return undefined;

@@ -1,7 +1,8 @@
 /**
- * The disk files of a host that doesn't exist, in memory, behaving as the real ones do. Of a file's
- * content only the head, the length and a running SHA-256 are kept, so that hundreds of simulated hosts
- * can cache large images. The conformance suite runs against this and the real files alike.
+ * The disk files of a host that doesn't exist, in memory, behaving as the real ones do. Of a
+ * file's content only the head, the length and a running SHA-256 are kept, so that hundreds of
+ * simulated hosts can cache large images. The conformance suite runs against this and the real
+ * files alike.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * The real disk files of this host: node:fs for files and headers, `qemu-img` to make and grow disks.
- * What it makes is `<path>.part` first, then flushed, then linked to its name, so that a crash at any
- * point leaves either nothing of that name or all of it.
+ * The real disk files of this host: node:fs for files and headers, `qemu-img` to make and grow
+ * disks. What it makes is `<path>.part` first, then flushed, then linked to its name, so that a
+ * crash at any point leaves either nothing of that name or all of it.
  */
 import {
   chmod,

@@ -1,6 +1,6 @@
 /**
- * Giving a complete file its name, so that it survives a power cut and overwrites nothing: flush the
- * file, link it, drop the old name, flush the directory.
+ * Giving a complete file its name, so that it survives a power cut and overwrites nothing: flush
+ * the file, link it, drop the old name, flush the directory.
  */
 import { link, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -10,7 +10,10 @@ import {
 
 const gib = 1024 ** 3;
 
-/** The head of `qemu-img create -f qcow2 -b a.qcow2 -F qcow2 b.qcow2 2G` (QEMU 7.2), without its tail. */
+/**
+ * The head of `qemu-img create -f qcow2 -b a.qcow2 -F qcow2 b.qcow2 2G` (QEMU 7.2), without its
+ * tail.
+ */
 const fromQemu = Buffer.from(
   '514649fb000000030000000000000210000000070000001000000000800000000000000000000004000000000003' +
     '00000000000000010000000000010000000000000000000000000000000000000000000000000000000000000000' +

@@ -1,6 +1,7 @@
 /**
- * The header of QEMU's qcow2 format (docs/interop/qcow2.txt of QEMU), read and written. Pure. Reading
- * tells what a file claims to be; writing makes the smallest valid empty disk, for simulation and tests.
+ * The header of QEMU's qcow2 format (docs/interop/qcow2.txt of QEMU), read and written. Pure.
+ * Reading tells what a file claims to be; writing makes the smallest valid empty disk, for
+ * simulation and tests.
  */
 
 /** What a qcow2 header says. */
@@ -75,8 +76,8 @@ export function parseQcow2Header(bytes: Uint8Array): Qcow2Header | { readonly fa
 }
 
 /**
- * Why a qcow2 from elsewhere can't be taken, in words that follow `it`, or undefined. One that refers to
- * another file would read files of the host that its owner has no right to.
+ * Why a qcow2 from elsewhere can't be taken, in words that follow `it`, or undefined. One that
+ * refers to another file would read files of the host that its owner has no right to.
  */
 export function refuseForeignQcow2(header: Qcow2Header): string | undefined {
   if (header.backing !== undefined) return 'has a backing file; convert it to a standalone qcow2';
@@ -95,7 +96,9 @@ export interface Qcow2Layout {
   readonly backing?: { readonly path: string; readonly format: string } | undefined;
 }
 
-/** The first bytes of an empty qcow2 of version 3: its header, extensions and backing file's name. */
+/**
+ * The first bytes of an empty qcow2 of version 3: its header, extensions and backing file's name.
+ */
 export function encodeQcow2Header(layout: Qcow2Layout): Uint8Array {
   const { virtualBytes, backing } = layout;
   const name = new TextEncoder().encode(backing?.path ?? '');

@@ -1,6 +1,7 @@
 /**
- * The tool `qemu-img`, one process for each call, without a shell: a bounded number at once, a bounded
- * queue, and an end for those that hang. It writes where it is told; `host.ts` decides where that is.
+ * The tool `qemu-img`, one process for each call, without a shell: a bounded number at once, a
+ * bounded queue, and an end for those that hang. It writes where it is told; `host.ts` decides
+ * where that is.
  */
 import { execFile } from 'node:child_process';
 import type { DiskFormat } from './api.js';

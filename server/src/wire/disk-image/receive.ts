@@ -1,6 +1,6 @@
 /**
- * Fetching a file into `<path>.part` and verifying it: what an earlier try has left is hashed again and
- * gone on from. Only content of the promised length and SHA-256 gets the file's name.
+ * Fetching a file into `<path>.part` and verifying it: what an earlier try has left is hashed
+ * again and gone on from. Only content of the promised length and SHA-256 gets the file's name.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { constants, type FileHandle, open, rm, stat } from 'node:fs/promises';
