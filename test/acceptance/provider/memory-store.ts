@@ -8,7 +8,7 @@ import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ResourceOptions } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { ConditionStatus, EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
-import type { AnyResource } from '../../../provider/src/engine/fields.js';
+import type { AnyResource, AnyStatus } from '../../../provider/src/engine/fields.js';
 
 /** A resource type. */
 export interface StoredType {
@@ -190,25 +190,25 @@ export class MemoryStore {
     const next = clone(type.message, resource) as AnyResource;
     const statusField = type.message.fields.find(({ name }) => name === 'status');
     if (statusField?.message === undefined) throw new Error('no status');
-    const status = (next.status ?? create(statusField.message)) as AnyResource['status'] & {
-      nics?: unknown;
-    };
-    if (status === undefined) return;
-    status.observedGeneration = next.generation;
-    (status as unknown as Record<string, unknown>)['phase'] = 3;
-    status.conditions = [readyCondition(fate)];
-    next.status = status;
+    const { $typeName: _, ...before } = next.status ?? ({} as AnyStatus);
     const spec = next.spec as unknown as Record<string, unknown>;
-    if (type.name === 'vm') status.nics = this.nics(status.nics, spec['nics']);
-    if (type.name === 'port') Object.assign(status, this.addressesOf(spec));
+    next.status = create(statusField.message, {
+      ...before,
+      observedGeneration: next.generation,
+      phase: 3,
+      conditions: [readyCondition(fate)],
+      ...(type.name === 'vm' ? { nics: this.nics(before, spec['nics']) } : {}),
+      ...(type.name === 'port' ? this.addressesOf(spec) : {}),
+    }) as AnyStatus;
     this.write(type, next, EventType.MODIFIED, false);
   }
 
-  private nics(before: unknown, given: unknown): Record<string, unknown> {
+  private nics(status: object, given: unknown): Record<string, unknown> {
+    const before = (status as { nics?: Record<string, unknown> }).nics;
     const result: Record<string, unknown> = {};
     for (const [name, nic] of Object.entries((given ?? {}) as Record<string, unknown>)) {
       const { source } = nic as { source: { value: Record<string, unknown> } };
-      const had = (before as Record<string, unknown> | undefined)?.[name];
+      const had = before?.[name];
       result[name] = had ?? { portId: randomUUID(), ...this.addressesOf(source.value) };
     }
     return result;
@@ -253,11 +253,7 @@ function readyCondition(fate: Fate) {
     waiting: ConditionStatus.FALSE,
   }[fate.outcome];
   const { reason, message } = fate.outcome === 'ready' ? { reason: 'Ready', message: '' } : fate;
-  return { type: 'Ready', status, reason, message } as AnyResource['status'] extends
-    | { conditions: (infer Condition)[] }
-    | undefined
-    ? Condition
-    : never;
+  return { type: 'Ready', status, reason, message };
 }
 
 function uploadSource(image: AnyResource | undefined) {
