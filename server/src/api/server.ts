@@ -7,7 +7,6 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } f
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Code, ConnectError, type ConnectRouter, createContextValues } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { type KeyPair, nodeOfCommonName } from '../identity/certificate-authority.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Log } from '../log.js';
@@ -15,6 +14,7 @@ import type { Clock } from '../reconcile/clock.js';
 import { authInterceptor, setPeerNode } from './auth.js';
 import { errorInterceptor } from './errors.js';
 import { type ListenAddress, listen } from './listen.js';
+import { createRpcHandler, type NodeRequest, type NodeResponse } from './rpc-adapter.js';
 
 /** What the server works with. */
 export interface ApiServerOptions {
@@ -85,13 +85,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 }
 
-type Handle = ReturnType<typeof connectNodeAdapter>;
-type NodeServerRequest = Parameters<Handle>[0];
-type NodeServerResponse = Parameters<Handle>[1];
+type Handle = (request: NodeRequest, response: NodeResponse) => void;
 
 function createHandler(options: ApiServerOptions, shutdownSignal: AbortSignal): Handle {
-  const { tokens, caPem } = options;
-  const serve = connectNodeAdapter({
+  const { tokens, caPem, log } = options;
+  const serve = createRpcHandler({
+    log,
     routes: options.routes,
     interceptors: [errorInterceptor(options), authInterceptor(tokens)],
     readMaxBytes: requestBytesMax,
@@ -116,7 +115,7 @@ const notFound =
   '{"code":"unimplemented","message":"there is no such method; paths are /<service>/<method>"}\n';
 
 function answer(
-  response: NodeServerResponse,
+  response: NodeResponse,
   status: number,
   body: string,
   contentType = 'application/json',
@@ -129,7 +128,7 @@ function answer(
 const peers = new WeakMap<object, string | undefined>();
 
 /** The node whose valid client certificate a request's connection has. */
-function peerNodeOf(request: NodeServerRequest): string | undefined {
+function peerNodeOf(request: NodeRequest): string | undefined {
   const socket = 'stream' in request ? request.stream.session?.socket : request.socket;
   if (socket === undefined) return undefined;
   const holder = 'stream' in request ? request.stream.session : socket;
@@ -173,7 +172,7 @@ function createListener({ keyPair, caPem, log }: ApiServerOptions, handle: Handl
   server.on('sessionError', note);
   server.on('tlsClientError', note);
   server.on('request', (request, response) => {
-    handle(request, response as unknown as NodeServerResponse);
+    handle(request, response as unknown as NodeResponse);
   });
   return listener;
 }

@@ -1,0 +1,57 @@
+/**
+ * Connect's handlers as a handler of Node's requests. Like Connect's own adapter, but a client that went
+ * away amid an answer is a line in our log and not one on the console.
+ */
+import type { ContextValues } from '@connectrpc/connect';
+import { createConnectRouter } from '@connectrpc/connect';
+import {
+  type ConnectNodeAdapterOptions,
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import type { Log } from '../log.js';
+
+type Fallback = NonNullable<ConnectNodeAdapterOptions['fallback']>;
+
+/** A request of Node's HTTP servers, of either version. */
+export type NodeRequest = Parameters<Fallback>[0];
+/** The response to it. */
+export type NodeResponse = Parameters<Fallback>[1];
+
+/** What an adapter works with, beside what Connect's own does. */
+export type RpcAdapterOptions = Omit<ConnectNodeAdapterOptions, 'requestPathPrefix'> & {
+  readonly contextValues: (request: NodeRequest) => ContextValues;
+  readonly fallback: Fallback;
+  readonly log: Log;
+};
+
+/** Makes the handler. */
+export function createRpcHandler(
+  options: RpcAdapterOptions,
+): (request: NodeRequest, response: NodeResponse) => void {
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    ...options,
+  });
+  options.routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return (request, response) => {
+    const handler = handlers.get(request.url?.split('?', 1)[0] ?? '');
+    if (handler === undefined) {
+      options.fallback(request, response);
+      return;
+    }
+    serve().catch((error: unknown) => {
+      const method = `${handler.service.typeName}/${handler.method.name}`;
+      options.log.debug('an answer could not be sent', { method, error: String(error) });
+    });
+    async function serve(): Promise<void> {
+      const values = options.contextValues(request);
+      const call = universalRequestFromNodeRequest(request, response, undefined, values);
+      const answer = await handler?.(call);
+      if (answer !== undefined) await universalResponseToNodeResponse(answer, response);
+    }
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * A control plane's API for tests: a store in a temporary folder, an authority, a TLS listener on the
+ * loopback, and clients for it. No reconcilers run. Used by tests only.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DescService } from '@bufbuild/protobuf';
+import { type Client, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { CertificateAuthority } from '../identity/certificate-authority.js';
+import { Tokens } from '../identity/tokens.js';
+import type { Log } from '../log.js';
+import type { Clock } from '../reconcile/clock.js';
+import { createIds } from '../resource/new-id.js';
+import { contractTypes } from '../resource/type-registry.js';
+import { openSqliteStore } from '../store/sqlite.js';
+import { View } from '../view/view.js';
+import { type AdmissionTable, admissionTable } from './admission.js';
+import type { ApiContext } from './api-context.js';
+import { nodeOf } from './caller.js';
+import { joinNode } from './join-node.js';
+import { registerResources } from './resource-service.js';
+import { type ApiServer, startApiServer } from './server.js';
+import { StatusWriter } from './status-writer.js';
+import { registerTokens } from './token-service.js';
+import { createValidate } from './validation.js';
+
+/** What may differ. */
+export interface TestOptions {
+  readonly clock: Clock;
+  readonly random?: () => number;
+  readonly admission?: AdmissionTable;
+  readonly historyRevisionsMax?: number;
+}
+
+/** How to call. */
+export interface CallOptions {
+  readonly protocol?: 'connect' | 'grpc';
+  readonly httpVersion?: '1.1' | '2';
+  /** Instead of the installation's own API token; undefined for none. */
+  readonly token?: string | undefined;
+  readonly certificate?: { readonly keyPem: string; readonly certificatePem: string };
+}
+
+/** The running installation. */
+export interface TestInstallation {
+  readonly context: ApiContext;
+  readonly writer: StatusWriter;
+  readonly tokens: Tokens;
+  readonly authority: CertificateAuthority;
+  readonly server: ApiServer;
+  readonly endpoint: string;
+  readonly token: string;
+  /** What was logged as an error. */
+  readonly errors: readonly string[];
+  client<S extends DescService>(service: S, options?: CallOptions): Client<S>;
+  stop(): Promise<void>;
+}
+
+const validate = createValidate();
+
+/** Starts an installation. */
+export async function startTestInstallation(options: TestOptions): Promise<TestInstallation> {
+  const folder = mkdtempSync(join(tmpdir(), 'limiquantix-api-'));
+  const { clock } = options;
+  const nowMs = () => clock.nowMs();
+  const errors: string[] = [];
+  const log: Log = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (message) => errors.push(message),
+    error: (message, fields) => errors.push(`${message} ${JSON.stringify(fields)}`),
+  };
+  const { historyRevisionsMax = 100_000 } = options;
+  const store = openSqliteStore({ path: join(folder, 'server.db'), nowMs, historyRevisionsMax });
+  const onFailure = (error: unknown) => errors.push(String(error));
+  const view = new View({ store, types: contractTypes, clock, onFailure });
+  await view.start();
+  const newId = createIds({ nowMs, randomBytes });
+  const context: ApiContext = {
+    types: contractTypes,
+    store,
+    view,
+    admission: options.admission ?? admissionTable(),
+    validate,
+    newId,
+    nowMs,
+    random: options.random ?? (() => 0.5),
+  };
+  const authority = await CertificateAuthority.open({ directory: folder, nowMs, randomBytes });
+  const tokens = new Tokens({ store, nowMs, randomBytes, caFingerprint: authority.fingerprint });
+  const { token } = await tokens.createApiToken({ name: 'tester', expiresInSeconds: 0 });
+  const server = await startApiServer({
+    addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+    keyPair: await authority.serverPair([]),
+    caPem: authority.certificatePem,
+    routes(router) {
+      registerResources(router, context);
+      registerTokens(router, tokens, validate);
+      router.service(AgentService, {
+        register: (request) => joinNode({ context, tokens, authority }, request),
+        async *readImage(_request, call) {
+          yield { data: new TextEncoder().encode(nodeOf(call)) };
+        },
+      });
+    },
+    tokens,
+    clock,
+    log,
+    newId,
+  });
+  const [endpoint = ''] = server.endpoints;
+  return {
+    context,
+    writer: new StatusWriter(context),
+    tokens,
+    authority,
+    server,
+    endpoint,
+    token,
+    errors,
+    client(service, call = {}) {
+      const given = { token, ...call };
+      return createClient(service, transport(endpoint, authority.certificatePem, given));
+    },
+    async stop() {
+      await server.close();
+      await view.stop();
+      await store.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function transport(endpoint: string, caPem: string, call: CallOptions): Transport {
+  const bearer: Interceptor = (next) => (request) => {
+    if (call.token !== undefined) request.header.set('authorization', `Bearer ${call.token}`);
+    return next(request);
+  };
+  const { keyPem, certificatePem } = call.certificate ?? {};
+  const nodeOptions = { ca: caPem, ...(keyPem && { key: keyPem, cert: certificatePem }) };
+  const common = { baseUrl: endpoint, interceptors: [bearer], nodeOptions };
+  if (call.protocol === 'grpc') return createGrpcTransport(common);
+  return createConnectTransport({ ...common, httpVersion: call.httpVersion ?? '2' });
+}
