@@ -32,14 +32,15 @@ export async function joinNode(
 ): Promise<{ nodeId: string; certificatePem: string }> {
   const { joinToken, nodeName, csrPem } = request;
   await tokens.verifyJoinToken(joinToken, nodeName);
-  const nodeId = await findOrCreate(context, nodeName);
+  const nodeId = await ensureNode(context, nodeName);
   const certificatePem = await authority.signAgent(csrPem, nodeId);
   // Last, so that a request that fails costs no use; what it made is a declared node like any other.
   await tokens.redeemJoinToken(joinToken, nodeName);
   return { nodeId, certificatePem };
 }
 
-async function findOrCreate(context: ApiContext, name: string): Promise<string> {
+/** The id of the node with a name: the declared one's, or a new one's. */
+export async function ensureNode(context: ApiContext, name: string): Promise<string> {
   const type = context.types.get('node');
   await freshen(context);
   const known = context.view.findByName({ type: type.type, projectId: '', name });

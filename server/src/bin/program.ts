@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { LimiError } from '../resource/error.js';
 import type { Cli } from './cli.js';
 import { agentCommand } from './command-agent.js';
+import { labCommand } from './command-lab.js';
 import { resourceCommands } from './command-resource.js';
 import { serverCommand } from './command-server.js';
 import { nodeCommand, tokenCommand } from './command-token.js';
@@ -23,6 +24,7 @@ export async function runProgram(cli: Cli, args: readonly string[]): Promise<num
     ...resourceCommands(cli),
     nodeCommand(cli),
     tokenCommand(cli),
+    labCommand(cli),
     versionCommand(cli),
   ];
   for (const command of commands) program.addCommand(inherit(command, program));

@@ -1,0 +1,134 @@
+/**
+ * The control plane's loop with its drivers, and the agents' streams: everything that acts on the view
+ * and writes through the status writer.
+ */
+import { AgentHub } from '../api/agent-hub.js';
+import type { ApiContext } from '../api/api-context.js';
+import { ForcedDeletions } from '../api/forced-deletions.js';
+import { StatusWriter } from '../api/status-writer.js';
+import { Allocation } from '../drivers/control/allocation.js';
+import { NodeControlDriver } from '../drivers/control/node.js';
+import type { NodeLinks } from '../drivers/control/node-links.js';
+import { StoragePoolControlDriver } from '../drivers/control/storage-pool.js';
+import { VmControlDriver } from '../drivers/control/vm.js';
+import { VolumeControlDriver } from '../drivers/control/volume.js';
+import { LibraryImageDriver } from '../drivers/library/image.js';
+import { NetworkDriver } from '../drivers/ovn/network.js';
+import { NorthboundView } from '../drivers/ovn/northbound-rows.js';
+import { PortDriver } from '../drivers/ovn/port.js';
+import type { Library } from '../library/library.js';
+import type { Log } from '../log.js';
+import type { Clock, Random } from '../reconcile/clock.js';
+import type { Driver, Poke } from '../reconcile/driver.js';
+import { Loop, type ViewChange } from '../reconcile/loop.js';
+import { createReport } from '../reconcile/report.js';
+import type { OvsdbApi } from '../wire/ovsdb/api.js';
+import type { Northbound } from '../wire/ovsdb/northbound.js';
+
+/** What the control part is made of. */
+export interface ControlOptions {
+  /** With a view that was started. */
+  readonly context: ApiContext;
+  readonly library: Library;
+  readonly northbound: OvsdbApi<Northbound>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** The control part, at work. */
+export interface Control {
+  readonly hub: AgentHub;
+  readonly poke: Poke;
+  stop(): Promise<void>;
+}
+
+/** Starts the loop over everything that there is. */
+export function startControl(options: ControlOptions): Control {
+  const { context, clock, random, log } = options;
+  const { view, types } = context;
+  const writer = new StatusWriter(context);
+  const poke: Poke = (key) => loop.poke(key);
+  const forced = new ForcedDeletions(context.store, poke, (err) =>
+    log.error('cannot read whether a deletion is forced', { err }),
+  );
+  const hub = new AgentHub({
+    types,
+    lookup: view,
+    revision: () => view.revision,
+    clock,
+    log,
+    write: (nodeId, observations) => writer.writeObservations(nodeId, observations),
+    onChange: poke,
+  });
+  const links: NodeLinks = {
+    isConnected: (nodeId) => hub.isConnected(nodeId),
+    lastHeardMs: (nodeId) => hub.lastHeardMs(nodeId),
+    isRemoved: (nodeId, key) =>
+      hub.isRemoved(nodeId, key) ||
+      forced.has(key.id) ||
+      // A node that was removed has nothing any more that anybody could ask for.
+      view.get('node', nodeId) === undefined,
+  };
+  const allocation = new Allocation();
+  const { drivers, images } = makeDrivers({ ...options, writer, links, allocation, poke });
+  const loop: Loop = new Loop({
+    drivers,
+    lookup: view,
+    report: createReport({ types, writer, clock, poke }),
+    clock,
+    random,
+    logFailure: ({ type, id }, generation, err) =>
+      log.error('cannot reconcile', { type, id, generation, err }),
+  });
+  const follow = (change: ViewChange): void => {
+    allocation.changed(change);
+    forced.changed(change);
+    hub.changed(change);
+    loop.changed(change);
+  };
+  for (const { type } of types.types) {
+    for (const resource of view.list(type)) {
+      follow({ key: { type, id: resource.id }, resource, previous: undefined });
+    }
+  }
+  const unfollow = view.onChange(follow);
+  loop.start();
+  return {
+    hub,
+    poke,
+    async stop() {
+      unfollow();
+      hub.stop();
+      await images.stop();
+      await loop.stop();
+    },
+  };
+}
+
+interface DriverParts extends ControlOptions {
+  readonly writer: StatusWriter;
+  readonly links: NodeLinks;
+  readonly allocation: Allocation;
+  readonly poke: Poke;
+}
+
+function makeDrivers(parts: DriverParts) {
+  const { links, allocation, writer, poke, clock, library } = parts;
+  const northbound = new NorthboundView(parts.northbound, poke);
+  const images = new LibraryImageDriver({ library, links, clock, poke });
+  const drivers = [
+    new NodeControlDriver(links, allocation),
+    new StoragePoolControlDriver(links),
+    images,
+    new VolumeControlDriver(links),
+    new NetworkDriver(northbound),
+    new PortDriver(northbound),
+    new VmControlDriver({
+      allocation,
+      links,
+      requestDeletion: (key) => writer.requestDeletion(key),
+    }),
+  ];
+  return { drivers: drivers as unknown as readonly Driver[], images };
+}

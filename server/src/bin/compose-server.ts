@@ -1,0 +1,250 @@
+/**
+ * The control plane in one process: store, certificate authority, view, API, library, OVN, the loop and
+ * the agents' streams, with simulated nodes if wanted. The command and the tests start it here.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { createAgentService } from '../api/agent-service.js';
+import type { ApiContext } from '../api/api-context.js';
+import { callerOf } from '../api/caller.js';
+import { ensureNode, joinNode } from '../api/join-node.js';
+import { parseListenAddress } from '../api/listen.js';
+import { registerResources } from '../api/resource-service.js';
+import { type ApiServer, startApiServer } from '../api/server.js';
+import { registerTokens } from '../api/token-service.js';
+import { registerUploads } from '../api/upload-service.js';
+import { Uploads } from '../api/uploads.js';
+import { createValidate } from '../api/validation.js';
+import { admission } from '../decide/admission-table.js';
+import { CertificateAuthority } from '../identity/certificate-authority.js';
+import { Tokens } from '../identity/tokens.js';
+import { Downloader } from '../library/download.js';
+import { imageUploads } from '../library/image-content.js';
+import { Library } from '../library/library.js';
+import type { Log } from '../log.js';
+import type { Clock, Random } from '../reconcile/clock.js';
+import { contractTypes } from '../resource/type-registry.js';
+import { Simulation } from '../simulate/simulation.js';
+import { createWorld, type World } from '../simulate/world.js';
+import { openSqliteStore } from '../store/sqlite.js';
+import { View } from '../view/view.js';
+import type { OvsdbApi } from '../wire/ovsdb/api.js';
+import { createOvsdbClient } from '../wire/ovsdb/client.js';
+import { createDial } from '../wire/ovsdb/endpoint.js';
+import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
+import { type Control, startControl } from './compose-control.js';
+import { newId } from './effects.js';
+import { type Profile, readProfile, writeProfile } from './profile.js';
+
+/** How a control plane is made. */
+export interface ServerOptions {
+  /** Holds everything that it keeps; made where it doesn't exist. */
+  readonly dataDirectory: string;
+  /** `host:port` or paths of sockets; port 0 is any free one. */
+  readonly listen: readonly string[];
+  /** Further names and addresses for the server's certificate. */
+  readonly names: readonly string[];
+  /** OVN's northbound, such as `unix:/run/ovn/ovnnb_db.sock`; that one without it. */
+  readonly northbound?: string | undefined;
+  /** Simulated nodes in this process; with any, OVN is simulated as well. */
+  readonly simulate: number;
+  /** A further file for the clients' profile. */
+  readonly writeProfileTo?: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly version: string;
+}
+
+/** A control plane that runs. */
+export interface RunningServer {
+  /** Where it listens. */
+  readonly endpoints: readonly string[];
+  /** What clients need. */
+  readonly profile: Profile;
+  readonly profilePath: string;
+  /** The simulated nodes; undefined without any. */
+  readonly simulation: Simulation | undefined;
+  /** Ends calls and streams, then the work under way. */
+  stop(): Promise<void>;
+}
+
+const northboundDefault = 'unix:/run/ovn/ovnnb_db.sock';
+const directoryMode = 0o700;
+
+/** Starts a control plane; resolves when it answers and its simulated nodes, if any, are starting. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of stops.splice(0).reverse()) await end();
+  };
+  try {
+    return { ...(await compose(options, (end) => stops.push(end))), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function compose(
+  options: ServerOptions,
+  onStop: (end: () => Promise<void> | void) => void,
+): Promise<Omit<RunningServer, 'stop'>> {
+  const { dataDirectory, clock, log } = options;
+  const at = (name: string): string => join(dataDirectory, name);
+  await mkdir(dataDirectory, { recursive: true, mode: directoryMode });
+  const context = await openContext(options, onStop);
+  const nowMs = context.nowMs;
+  const authority = await CertificateAuthority.open({ directory: at('ca'), nowMs, randomBytes });
+  const caFingerprint = authority.fingerprint;
+  const tokens = new Tokens({ store: context.store, nowMs, randomBytes, caFingerprint });
+  const downloader = new Downloader({ clock });
+  const library = await Library.open({ directory: at('images'), downloader });
+  onStop(() => library.close());
+  const world = await openWorld(options);
+  if (world !== undefined) onStop(() => world.stop());
+  const nb = world?.connectNorthbound() ?? connectNorthbound(options);
+  onStop(() => nb.close());
+  const control = startControl({ ...options, context, library, northbound: nb });
+  onStop(() => control.stop());
+  const api = await startApi(options, { context, authority, tokens, library, control });
+  onStop(() => api.close());
+  const profilePath = at('profile.json');
+  const caCertificate = authority.certificatePem;
+  const profile = {
+    endpoint: endpointFor(api),
+    caCertificate,
+    token: await ensureToken(tokens, profilePath),
+  };
+  await writeProfile(profilePath, profile);
+  if (options.writeProfileTo !== undefined) await writeProfile(options.writeProfileTo, profile);
+  log.info('the control plane is up', { endpoints: api.endpoints, version: options.version });
+  const parts = { context, control, library };
+  const simulation = world && (await simulate(options, world, parts));
+  if (simulation !== undefined) onStop(() => simulation.stop());
+  return { endpoints: api.endpoints, profile, profilePath, simulation };
+}
+
+async function openContext(
+  options: ServerOptions,
+  onStop: (end: () => Promise<void> | void) => void,
+): Promise<ApiContext> {
+  const { dataDirectory, clock, log, random } = options;
+  const nowMs = (): number => clock.nowMs();
+  const store = openSqliteStore({ path: join(dataDirectory, 'server.db'), nowMs });
+  onStop(() => store.close());
+  const types = contractTypes;
+  const onFailure = (err: unknown): void => log.error('the view lost the store', { err });
+  const view = new View({ store, types, clock, onFailure });
+  await view.start();
+  onStop(() => view.stop());
+  return { types, store, view, admission, validate: createValidate(), newId, nowMs, random };
+}
+
+interface ApiParts {
+  readonly context: ApiContext;
+  readonly authority: CertificateAuthority;
+  readonly tokens: Tokens;
+  readonly library: Library;
+  readonly control: Control;
+}
+
+async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiServer> {
+  const { context, authority, tokens } = parts;
+  const addresses = options.listen.map(parseListenAddress);
+  const hosts = addresses.flatMap((address) => (address.kind === 'tcp' ? [address.host] : []));
+  const names = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
+  return startApiServer({
+    addresses,
+    keyPair: await authority.serverPair([...names, ...options.names]),
+    caPem: authority.certificatePem,
+    routes: (router) => register(router, parts),
+    tokens,
+    clock: options.clock,
+    log: options.log,
+    newId: context.newId,
+  });
+}
+
+function register(router: ConnectRouter, parts: ApiParts): void {
+  const { context, authority, tokens, library, control } = parts;
+  const { types, view, validate } = context;
+  registerResources(router, context);
+  registerTokens(router, tokens, validate);
+  const uploads = new Uploads({
+    types,
+    sinks: new Map([['image', imageUploads(library)]]),
+    resourceOf: (type, id) => view.get(type, id),
+    poke: control.poke,
+  });
+  registerUploads(router, uploads, validate);
+  router.service(
+    AgentService,
+    createAgentService({
+      hub: control.hub,
+      nodeOf: (call) => {
+        const caller = callerOf(call);
+        if (caller.kind !== 'node') throw new Error('the permission agent.connect let a user in');
+        return caller.nodeId;
+      },
+      join: (request) => joinNode({ context, tokens, authority }, request),
+      readImage: (imageId, offset, signal) => library.read(imageId, offset, signal),
+    }),
+  );
+}
+
+async function openWorld({ simulate, clock, random }: ServerOptions): Promise<World | undefined> {
+  return simulate === 0 ? undefined : createWorld({ hosts: simulate, clock, random });
+}
+
+async function simulate(
+  options: ServerOptions,
+  world: World,
+  parts: Pick<ApiParts, 'context' | 'control' | 'library'>,
+): Promise<Simulation> {
+  const { context, control, library } = parts;
+  const simulation = new Simulation({
+    ...options,
+    world,
+    hub: control.hub,
+    types: context.types,
+    directory: join(options.dataDirectory, 'simulate'),
+    joinNode: (name) => ensureNode(context, name),
+    readImage: (imageId, offset, signal) => library.read(imageId, offset, signal),
+  });
+  await simulation.start();
+  return simulation;
+}
+
+function connectNorthbound(options: ServerOptions): OvsdbApi<Northbound> {
+  return createOvsdbClient({
+    database: northbound,
+    endpoints: (options.northbound ?? northboundDefault).split(','),
+    dial: createDial(),
+    timers: options.clock,
+  });
+}
+
+/** The URL that clients on this machine use. */
+function endpointFor(api: ApiServer): string {
+  const https = api.endpoints.find((endpoint) => endpoint.startsWith('https:'));
+  return (https ?? api.endpoints[0] ?? '').replace('//0.0.0.0:', '//127.0.0.1:');
+}
+
+/** The token in the profile if it is still good, or a new one. */
+async function ensureToken(tokens: Tokens, profilePath: string): Promise<string> {
+  const known = (await readProfile(profilePath))?.token;
+  if (known !== undefined) {
+    const isGood = await tokens.verifyApiToken(known).then(
+      () => true,
+      // Revoked, or of another installation: the profile gets a new one.
+      () => false,
+    );
+    if (isGood) return known;
+  }
+  const { token } = await tokens.createApiToken({ name: 'admin', expiresInSeconds: 0 });
+  return token;
+}
