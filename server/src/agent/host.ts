@@ -4,15 +4,11 @@
  */
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { NodeSystemSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
-import {
-  type DiskStatus,
-  PowerState,
-  type VirtualMachine,
-} from '@limiquantix/proto/compute/v1/vm_pb.js';
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { ImageCacheDriver } from '../drivers/directory/image-cache.js';
 import { provisionedFileOf } from '../drivers/directory/layout.js';
 import { DirectoryPoolDriver } from '../drivers/directory/pool.js';
-import { DirectoryVolumeDriver, type VolumeUsage } from '../drivers/directory/volume.js';
+import { DirectoryVolumeDriver } from '../drivers/directory/volume.js';
 import type { NodeFiles } from '../drivers/libvirt/node-files.js';
 import type { ObservedVm, VmAction } from '../drivers/libvirt/observed.js';
 import { VmDriver } from '../drivers/libvirt/vm-driver.js';
@@ -22,7 +18,6 @@ import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type {
   Driver,
-  Lookup,
   SupportsInventory,
   SupportsStrayRemoval,
 } from '../reconcile/driver.js';
@@ -170,7 +165,7 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
     createNodeDriver({ facts: () => readFacts(options, vms, keeper), log }),
     new DirectoryPoolDriver({ nodeId, disks }),
     images,
-    new DirectoryVolumeDriver({ nodeId, disks, lookup, usage: usageIn(lookup) }),
+    new DirectoryVolumeDriver({ nodeId, disks, lookup, usage: vms }),
     gated(vms, keeper),
   ];
   return { drivers: drivers as unknown as readonly Driver[], keeper, vms, images };
@@ -194,24 +189,6 @@ function gated(
     inventory: () => vms.inventory(),
     removeStray: (id) => vms.removeStray(id),
   };
-}
-
-/** Which machines use a volume, as the view has it: the disks that their domains were seen to have. */
-function usageIn(lookup: Lookup): VolumeUsage {
-  const users = (volumeId: string): VirtualMachine[] =>
-    lookup
-      .referrers<VirtualMachine>('vm', volumeId)
-      .filter(({ status }) => has(status?.disks ?? {}, volumeId));
-  const isOn = ({ status }: VirtualMachine): boolean =>
-    status?.powerState === PowerState.RUNNING || status?.powerState === PowerState.PAUSED;
-  return {
-    isInUse: (volumeId) => users(volumeId).some(isOn),
-    isAttached: (volumeId) => users(volumeId).length > 0,
-  };
-}
-
-function has(disks: { readonly [name: string]: DiskStatus }, volumeId: string): boolean {
-  return Object.values(disks).some((disk) => disk.volumeId === volumeId);
 }
 
 async function readFacts(
