@@ -16,11 +16,7 @@ import { Chassis, INTEGRATION_BRIDGE } from '../drivers/ovn/chassis.js';
 import type { HostKernel } from '../drivers/ovn/datapath.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
-import type {
-  Driver,
-  SupportsInventory,
-  SupportsStrayRemoval,
-} from '../reconcile/driver.js';
+import type { Driver, SupportsInventory, SupportsStrayRemoval } from '../reconcile/driver.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
 import type { DiskImages } from '../wire/disk-image/api.js';
