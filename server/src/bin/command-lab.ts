@@ -1,6 +1,7 @@
 /**
- * `limiquantix lab`: real hosts on one machine, for trying and testing. Each has its own libvirt, Open
- * vSwitch and OVN controller in its own namespaces; the machine's own are never touched.
+ * `limiquantix lab`: real hosts on one machine, for trying and testing. Each has its own
+ * libvirt, Open vSwitch and OVN controller in its own namespaces; the machine's own are never
+ * touched.
  */
 import { Command, CommanderError, Option } from 'commander';
 import {
@@ -21,8 +22,8 @@ import { type Cli, parseCount } from './cli.js';
 import { aborted } from './command-server.js';
 
 const help = `
-A lab is N isolated hosts (node-1, node-2, …) and OVN's central databases, joined by an underlay. It
-needs root and the packages that scripts/setup-apt.sh installs. Examples:
+A lab is N isolated hosts (node-1, node-2, …) and OVN's central databases, joined by an underlay.
+It needs root and the packages that scripts/setup-apt.sh installs. Examples:
 
   limiquantix lab up --nodes 2
   limiquantix lab status
@@ -144,7 +145,7 @@ function withDir(command: Command): Command {
 function describeStatus(status: LabStatus): string {
   const { central } = status;
   const nodes = status.nodes.flatMap((node) => [
-    `${node.name}: ${node.up ? 'up' : 'down'}, agent ${node.agentRunning ? 'runs' : 'does not run'}`,
+    `${node.name}: ${node.up ? 'up' : 'down'}, agent ${node.agentRunning ? 'up' : 'down'}`,
     ...(node.up ? [`  libvirt    ${node.libvirtSocket}`, `  ovs        ${node.ovsSocket}`] : []),
     `  folder     ${node.dir}`,
   ]);

@@ -1,6 +1,6 @@
 /**
- * Agents on lab hosts: started inside a host's namespaces and handed to its first process, so that a
- * crash of the host takes them along. One agent a host, with or without a supervisor.
+ * Agents on lab hosts: started inside a host's namespaces and handed to its first process, so
+ * that a crash of the host takes them along. One agent a host, with or without a supervisor.
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,15 +50,6 @@ export async function stopAgent(state: LabState, name: string, how: 'TERM' | 'KI
       while [ -e /proc/$c ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
       [ ! -e /proc/$c ] || kill -KILL $c
     done`;
-  await runProgram(enterNode(init, ['sh', '-c', kill]));
-}
-
-/** Kills the agent of a host the hard way without telling its supervisor, to see what happens. */
-export async function killAgent(state: LabState, name: string): Promise<void> {
-  const init = requireInit(state, name);
-  const kill = `p=$(cat ${pidFile})
-    if [ -e /run/lab-agent-supervised ]; then p=$(cat /proc/$p/task/$p/children); fi
-    kill -KILL $p`;
   await runProgram(enterNode(init, ['sh', '-c', kill]));
 }
 

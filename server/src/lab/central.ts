@@ -1,6 +1,6 @@
 /**
- * OVN's central part in its own network namespace: northbound and southbound database, northd, and the
- * relay through which hosts reach the control plane in the root namespace.
+ * OVN's central part in its own network namespace: northbound and southbound database, northd,
+ * and the relay through which hosts reach the control plane in the root namespace.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
@@ -86,6 +86,7 @@ async function runInside(
     ...['nsenter', `--net=${namespacePath(central.namespace)}`, program],
     ...['--detach', '--no-chdir', `--pidfile=${pidFile(central, daemon)}`],
     ...[`--log-file=${join(dir, `${daemon}.log`)}`, `--unixctl=${join(dir, `${daemon}.ctl`)}`],
+    '-vconsole:err',
     ...args,
   ]);
 }

@@ -1,14 +1,15 @@
 /**
- * The lab: N isolated hosts with real libvirtd, Open vSwitch and OVN on one machine, joined by an
- * underlay, and OVN's central part. The machine's own libvirt and OVS are never touched. Only `bin` and
- * the lab's tests call this; progress goes through `report`.
+ * The lab: N isolated hosts with real libvirtd, Open vSwitch and OVN on one machine, joined by
+ * an underlay, and OVN's central part. The machine's own libvirt and OVS are never touched. Only
+ * `bin` and the lab's tests call this; progress goes through `report`.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { agentRuns, startAgent, stopAgent } from './agent.js';
-import { findCentralDaemon, startCentral } from './central.js';
+import { centralDaemons, findCentralDaemon, startCentral } from './central.js';
+import { killDaemon, startDaemon } from './daemons.js';
 import { labError } from './error.js';
 import { layOutLab } from './layout.js';
 import { makeCentralNamespace, removeNamespace } from './namespace.js';
@@ -32,6 +33,10 @@ import {
   readState,
   requireState,
 } from './state.js';
+
+export { defaultLabDir, defaultLabName } from './layout.js';
+export { startRelayServer } from './relay.js';
+export type { AgentSettings } from './state.js';
 
 /** Called with one line of progress. */
 export type Report = (line: string) => void;
@@ -199,13 +204,32 @@ export async function labAgentStop(options: {
   await stopAgent(requireState(resolve(options.dir)), options.node, options.how ?? 'TERM');
 }
 
+/** One daemon of a host, or of `central`. */
+export interface LabDaemonOptions {
+  readonly dir: string;
+  /** A host's name or `central`. */
+  readonly node: string;
+  /** Such as `libvirtd`; in central `northbound`, `southbound`, `northd` or `relay`. */
+  readonly daemon: string;
+}
+
+/** Kills one daemon like a crash of it. */
+export async function labDaemonKill({ dir, node, daemon }: LabDaemonOptions): Promise<void> {
+  await killDaemon(requireState(resolve(dir)), node, daemon);
+}
+
+/** Starts one daemon that was killed; returns when it is ready. */
+export async function labDaemonStart({ dir, node, daemon }: LabDaemonOptions): Promise<void> {
+  await startDaemon(requireState(resolve(dir)), node, daemon);
+}
+
 /** What of a lab runs, and where its sockets are; throws when there is no lab. */
 export function labStatus(dir: string): LabStatus {
   const state = requireState(resolve(dir));
   const { layout } = state;
   const { managementAddress, northboundSocket, southboundSocket, southboundRemote } =
     layout.central;
-  const running = (['northbound', 'southbound', 'northd', 'relay'] as const).filter(
+  const running = centralDaemons.filter(
     (daemon) => findCentralDaemon(layout.central, daemon) !== undefined,
   );
   return {
@@ -239,7 +263,7 @@ function nodeStatus(state: LabState, name: string): LabNodeStatus {
   };
 }
 
-/** Waits for all, so that nothing still works in the background when the first failure is thrown. */
+/** Waits for all: nothing works on in the background when the first failure is thrown. */
 async function settle(promises: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(promises)) {
     if (result.status === 'rejected') throw result.reason;

@@ -1,6 +1,6 @@
 /**
- * Pure: the names, addresses and paths of a lab, all derived from its name, folder and size, so that
- * every command finds the same things again. Touches nothing.
+ * Pure: the names, addresses and paths of a lab, all derived from its name, folder and size, so
+ * that every command finds the same things again. Touches nothing.
  */
 import { join } from 'node:path';
 import { labError } from './error.js';

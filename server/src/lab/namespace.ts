@@ -44,7 +44,8 @@ export async function makeNodeNamespace(
   await runProgram(
     ['ip', '-batch', '-'],
     [
-      `link add eth0 netns ${namespace} type veth peer name ${managementPeer} netns ${central.namespace}`,
+      `link add eth0 netns ${namespace} type veth ` +
+        `peer name ${managementPeer} netns ${central.namespace}`,
       `link add underlay ${mtu} netns ${namespace} type veth ` +
         `peer name ${underlayPeer} ${mtu} netns ${central.namespace}`,
     ].join('\n'),

@@ -1,6 +1,6 @@
 /**
- * Pure: the files that make a host of its folder: its first process, the script that starts one of its
- * daemons, libvirt's configuration, the agent's settings.
+ * Pure: the files that make a host of its folder: its first process, the script that starts one
+ * of its daemons, libvirt's configuration, the agent's settings.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -86,7 +86,11 @@ export function nodeFiles(
 const daemonScript = `#!/bin/sh
 # daemon.sh NAME: starts one daemon of this host; returns when it is ready.
 set -eu
-ovs() { program=$1; shift; exec "$program" --detach --no-chdir --pidfile --log-file -vconsole:err "$@"; }
+ovs() {
+  program=$1
+  shift
+  exec "$program" --detach --no-chdir --pidfile --log-file -vconsole:err "$@"
+}
 case $1 in
 libvirtd) rm -f /run/libvirt/libvirtd.pid; exec libvirtd -d --listen -p /run/libvirt/libvirtd.pid ;;
 ovsdb-server) ovs "$1" --remote=punix:/run/openvswitch/db.sock /var/lib/openvswitch/conf.db ;;

@@ -1,6 +1,6 @@
 /**
- * Running programs and telling processes apart. A process is known by its id and start time, so that
- * a recycled id is never taken for the process that had it before.
+ * Running programs and telling processes apart. A process is known by its id and start time, so
+ * that a recycled id is never taken for the process that had it before.
  */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -31,7 +31,9 @@ export async function runProgram(argv: readonly string[], input?: string): Promi
     timeout: commandTimeoutMs,
     maxBuffer: outputBytesMax,
   });
-  promise.child.stdin?.end(input ?? '');
+  // A program that ends without reading its input tells so by its exit code.
+  promise.child.stdin?.on('error', () => undefined);
+  promise.child.stdin?.end(input);
   try {
     return (await promise).stdout;
   } catch (cause) {

@@ -1,6 +1,7 @@
 /**
- * A TCP relay: accepts on the lab's management network and passes bytes to the control plane's unix
- * socket in the root namespace, TLS and all. A connection made while nobody listens there is closed.
+ * A TCP relay: accepts on the lab's management network and passes bytes to the control plane's
+ * unix socket in the root namespace, TLS and all. A connection made while nobody listens there
+ * is closed.
  */
 import { writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -8,7 +9,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** More connections than a lab's hosts make are refused. */
 const connectionsMax = 1024;
 
-/** Listens and relays until the returned server is closed; rejects when the address cannot be had. */
+/** Relays until the returned server is closed; rejects when it cannot listen there. */
 export function startRelayServer(options: {
   host: string;
   port: number;

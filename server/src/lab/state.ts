@@ -1,6 +1,7 @@
 /**
- * `lab.json`: what a lab has made on this machine, written before it is made, so that `lab down` finds
- * everything after any crash. Reading and writing are synchronous: one process never loses an update.
+ * `lab.json`: what a lab has made on this machine, written before it is made, so that `lab down`
+ * finds everything after any crash. Reading and writing are synchronous: one process never loses
+ * an update.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -56,7 +57,7 @@ export function currentBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** Makes the lab's folder and its first state; throws when a lab is there or the folder has other content. */
+/** Makes the lab's folder and its first state; throws when a lab (or a trace of one) is there. */
 export function createState(state: LabState): void {
   const { dir } = state.layout;
   mkdirSync(dir, { recursive: true });
