@@ -117,7 +117,12 @@ function eventLog(api: LibvirtApi) {
 
 const fails = (code: number) => ({ name: 'LibvirtError', code });
 
-function behaviours(start: () => Promise<Subject>): void {
+const missing = realLibvirtdMissing();
+const subjects: [string, () => Promise<Subject>][] = [['in memory', fakeSubject]];
+if (missing === undefined) subjects.push(['of this machine', realSubject]);
+else test.skip(`libvirtd of this machine: ${missing}`, () => undefined);
+
+describe.each(subjects)('libvirtd %s', (_, start) => {
   let subject: Subject;
   let api: LibvirtApi;
   let folder: string;
@@ -371,13 +376,4 @@ function behaviours(start: () => Promise<Subject>): void {
     api = await subject.connect();
     expect((await api.state(domain)).state).toBe(DomainState.RUNNING);
   }, 30_000);
-}
-
-describe('libvirtd in memory', () => behaviours(fakeSubject));
-
-const missing = realLibvirtdMissing();
-if (missing === undefined) {
-  describe('libvirtd of this machine', () => behaviours(realSubject));
-} else {
-  test.skip(`libvirtd of this machine: ${missing}`, () => undefined);
-}
+});

@@ -49,6 +49,18 @@ export const realTimers: Timers = {
   },
 };
 
+/** Shell lines that start Open vSwitch with a userspace bridge `br-int`, for `startLibvirtd`. */
+export const OPEN_VSWITCH = `
+mkdir -p /run/openvswitch && mount -t tmpfs none /run/openvswitch
+ovsdb-tool create /run/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
+ovsdb-server /run/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock \\
+  --detach --no-chdir --pidfile --log-file=/run/openvswitch/ovsdb-server.log
+ovs-vsctl --no-wait init
+ovs-vswitchd --disable-system --detach --no-chdir --pidfile \\
+  --log-file=/run/openvswitch/ovs-vswitchd.log
+ovs-vsctl add-br br-int -- set bridge br-int datapath_type=netdev
+`;
+
 /** One running libvirtd. */
 export interface RealLibvirtd {
   /** Scratch folder; same path inside and outside of the namespaces. */

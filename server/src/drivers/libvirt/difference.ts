@@ -200,10 +200,12 @@ function detachSteps({ observed, nowMs }: DifferenceInput, leaving: readonly Lea
   const actions: VmAction[] = [];
   const waits: string[] = [];
   let againAfterMs: number | undefined;
+  // Asking takes seconds where a guest does not answer, so the pause begins after the last of all.
+  const asked = [...observed.attempts].filter(([attempt]) => attempt.startsWith(detachAttempt('')));
+  const lastMs = Math.max(...asked.map(([, atMs]) => atMs));
+  const leftMs = lastMs + DETACH_AGAIN_MS - nowMs;
   for (const { label, device, xml } of leaving) {
-    const askedMs = observed.attempts.get(detachAttempt(device));
-    const leftMs = askedMs === undefined ? 0 : askedMs + DETACH_AGAIN_MS - nowMs;
-    if (leftMs <= 0) {
+    if (!observed.attempts.has(detachAttempt(device)) || leftMs <= 0) {
       actions.push({ kind: 'detach', device, xml });
     } else {
       waits.push(`the guest has not let go of ${label} yet`);

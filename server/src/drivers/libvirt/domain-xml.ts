@@ -3,7 +3,7 @@
  * input gives the same text. Identity is the machine's id, as the domain's UUID and in its name.
  */
 import { formatXml, type XmlAttributes, type XmlElement, xml } from '../../wire/libvirt/xml.js';
-import type { DomainPlan, PlannedDisk, PlannedNic } from './plan.js';
+import type { Accelerator, DomainPlan, PlannedDisk, PlannedNic } from './plan.js';
 
 /** Namespace of our metadata element; domains that have one are ours. */
 export const METADATA_URI = 'https://limiquantix.dev/xmlns/domain/1';
@@ -146,6 +146,11 @@ export function scsiControllerXml(frame: DeviceFrame): XmlElement {
   });
 }
 
+/** The processor that guests get: all that the accelerator can give. */
+export function cpuModeOf(accelerator: Accelerator): string {
+  return accelerator === 'kvm' ? 'host-model' : 'maximum';
+}
+
 /** PCI Express ports for a plan, its spare ones included. */
 export function rootPortsFor(plan: DomainPlan): number {
   const disks = [...plan.disks.values()];
@@ -172,7 +177,7 @@ function cpuXml(plan: DomainPlan): XmlElement {
     cores: plan.cores,
     threads: plan.threadsPerCore,
   });
-  return xml('cpu', { mode: plan.accelerator === 'kvm' ? 'host-model' : 'maximum' }, topology);
+  return xml('cpu', { mode: cpuModeOf(plan.accelerator) }, topology);
 }
 
 function devicesXml(plan: DomainPlan, frame: DomainFrame): (XmlElement | undefined)[] {

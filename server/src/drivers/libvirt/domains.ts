@@ -1,6 +1,6 @@
 /**
- * Our domains on one libvirtd: reading them and carrying out single steps. Each step can be repeated
- * after a crash at any point; what was there already, or gone already, is no error.
+ * Our domains on one libvirtd: reading them and carrying out single steps. Each step can be
+ * repeated after a crash at any point; what was there already, or gone already, is no error.
  */
 import type { Clock } from '../../reconcile/clock.js';
 import type { Domain, LibvirtApi } from '../../wire/libvirt/api.js';
@@ -237,8 +237,10 @@ export class Domains {
       case 'attach':
         return await api.attachDevice(ref, { xml: action.xml, flags: Affect.LIVE });
       case 'detach':
-        this.#note(vmId, detachAttempt(action.device));
-        return await detach(api, ref, action.xml);
+        // libvirt waits for the guest for a while; what counts is when that was over.
+        return await detach(api, ref, action.xml).finally(() =>
+          this.#note(vmId, detachAttempt(action.device)),
+        );
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * What qemu-guest-agent tells of its guest. A guest is not trusted: answers are read field by field,
- * with bounds, and anything else in them is ignored.
+ * What qemu-guest-agent tells of its guest. A guest is not trusted: answers are read field by
+ * field, with bounds, and anything else in them is ignored.
  */
 import type { Domain, LibvirtApi } from '../../wire/libvirt/api.js';
 import { LibvirtErrorCode } from '../../wire/libvirt/constants.js';
@@ -41,7 +41,7 @@ export const NO_GUEST_FACTS: GuestFacts = {
   interfaces: [],
 };
 
-/** Asks the agent for everything. Rejects when it does not answer; a command that it lacks is left out. */
+/** Asks the agent for all. Rejects when it does not answer; a command that it lacks is left out. */
 export async function askGuest(api: LibvirtApi, domain: Domain): Promise<GuestFacts> {
   const ask = (command: string) => execute(api, domain, command);
   const info = await ask('guest-info');

@@ -1,7 +1,7 @@
 /**
  * Keeps what the guests' agents tell, beside the reconcile loop: agents are slow and may hang, so
- * they are asked on a connection of their own, a few at a time, and the loop is poked when an answer
- * changed something. Often after a boot, until every interface has an address; seldom later.
+ * they are asked on a connection of their own, a few at a time, and the loop is poked when an
+ * answer changed something. Often after a boot, until every interface has an address; seldom later.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Cancel, Clock } from '../../reconcile/clock.js';

@@ -22,7 +22,7 @@ export interface NodeFiles {
 }
 
 /** The name of a console's log in a machine's folder. */
-export const CONSOLE_LOG = 'console.log';
+export const CONSOLE_LOG = 'serial.log';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Others may pass through, as QEMU may run as another user; nobody but root may list. */
@@ -84,6 +84,6 @@ function checkedId(vmId: string): string {
 }
 
 function absent(error: unknown): string[] {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+  if ((error as { code?: unknown }).code === 'ENOENT') return [];
   throw error;
 }

@@ -30,7 +30,7 @@ export class LibvirtSession {
     this.#options = options;
   }
 
-  /** The open connection; opens one if there is none. Rejects when that fails, and can be retried. */
+  /** The open connection; opens one if there is none. Rejects when that fails; may be retried. */
   api(): Promise<LibvirtApi> {
     this.#api ??= this.#open();
     return this.#api;

@@ -1,4 +1,4 @@
-/** The status that a node reports of a virtual machine: exactly the fields that it observes. Pure. */
+/** The status that a node reports of a virtual machine: the fields that it observes. Pure. */
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {

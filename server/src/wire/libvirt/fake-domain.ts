@@ -36,7 +36,7 @@ import {
   replaceDevice,
   withAgentState,
 } from './fake-definition.js';
-import { childOf, type XmlElement } from './xml.js';
+import { childOf, descendant, type XmlElement } from './xml.js';
 
 /** What the simulated guests do; every hook belongs to the simulated world around them. */
 export interface FakeGuestOptions {
@@ -72,6 +72,9 @@ interface Guest {
   readonly waits: Set<Unsubscribe>;
   connected: boolean;
 }
+
+/** Firmware that finds nothing to boot from, and may reset, is through with it after this long. */
+const FIRMWARE_MS = 50;
 
 const NOT_RUNNING = 'domain is not running';
 
@@ -302,6 +305,9 @@ export class FakeDomain {
     });
     const guest: Guest = { agent, waits: new Set(), connected: false };
     this.guest = guest;
+    if (descendant(this.live, 'os', 'bios')?.attributes['rebootTimeout'] !== undefined) {
+      this.later(FIRMWARE_MS, () => this.powerOff());
+    }
     this.later(this.host.guest.agentBootMs, () => {
       if (this.state !== DomainState.RUNNING || !this.hasAgentChannel()) return;
       guest.connected = true;
