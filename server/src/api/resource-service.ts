@@ -133,6 +133,8 @@ function watchHandler(context: ApiContext, type: ResourceType): Handler {
       const shown = resource && withoutSecrets(type, resource);
       yield { ...event, ...(shown && { [watch.response.localName]: shown }) };
     }
+    // A watch has no end of its own: the client learns why, such as that the server is stopping.
+    if (signal.aborted) throw signal.reason;
   };
 }
 

@@ -48,17 +48,17 @@ export class StatusWriter {
 
   /**
    * Writes the status that `mutate` returns for the current resource; nothing for undefined or an equal one.
-   * `mutate` may be called again with a newer version, must be pure, and must not change what it is given.
-   * Returns whether the resource exists.
+   * `mutate` may be called again with a newer version, must be pure, and must not change what it is given;
+   * the message type is the caller's claim. Returns whether the resource exists.
    */
-  async writeStatus(
+  async writeStatus<R extends AnyResource>(
     key: ResourceKey,
-    mutate: (current: AnyResource) => AnyStatus | undefined,
+    mutate: (current: R) => AnyStatus | undefined,
   ): Promise<boolean> {
     const { store, types, view } = this.#context;
     const type = types.get(key.type);
     for (let tries = 0; tries < statusRetriesMax; tries += 1) {
-      const current = view.get(key.type, key.id);
+      const current = view.get<R>(key.type, key.id);
       if (current === undefined) return false;
       const status = mutate(current);
       if (status === undefined || isSame(type, current.status, status)) return true;
