@@ -27,7 +27,7 @@ process.on('SIGINT', () => undefined);
 
 let service: ReturnType<typeof loadService> | undefined;
 
-serve({
+const end = serve({
   environment,
   nowMs: Date.now(),
   write: (line) => process.stdout.write(line),
@@ -40,6 +40,7 @@ serve({
     },
   }),
 });
+process.on('SIGTERM', end);
 
 async function loadService() {
   const { startService } = await import('./service.js');

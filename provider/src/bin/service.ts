@@ -2,7 +2,7 @@
  * Puts the provider's parts together for the calls that need them.
  */
 import { randomUUID } from 'node:crypto';
-import { createApiClient, createTransport } from '../client/api-client.js';
+import { createApiClient, createTransport, probe } from '../client/api-client.js';
 import { localFiles } from '../client/local-files.js';
 import { resolveSettings, type SettingsQuestion } from '../client/settings.js';
 import type { Method } from '../plugin/grpc-server.js';
@@ -26,7 +26,9 @@ export function startService({ nowMs, ...sources }: ServiceOptions): ReadonlyMap
     connect: async (config) => {
       const settings = resolveSettings({ ...sources, given: givenSettings(config) });
       const transport = await createTransport(settings);
-      return createApiClient({ settings, transport, stopping: stopping.signal, nowMs });
+      const options = { settings, transport, stopping: stopping.signal, nowMs };
+      await probe(options, session.anyResource());
+      return createApiClient(options);
     },
   });
 }

@@ -4,6 +4,7 @@
  */
 import type { Transport } from '@connectrpc/connect';
 import { type Api, ApiError, type FindQuestion } from '../engine/api.js';
+import { DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import {
   answerFields,
@@ -75,6 +76,28 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
     wait: (shape, question) => waitFor(watcher(shape), question, stopping),
     upload: (shape, id, file) => uploadFile(caller, { type: shape.type, id }, file),
   };
+}
+
+/** Asks for next to nothing, to learn whether the control plane answers and takes the token. */
+export async function probe(
+  { settings, transport, stopping }: ApiClientOptions,
+  shape: ResourceShape,
+): Promise<void> {
+  const method = standardMethod(shape, 'List');
+  const { endpoint } = settings;
+  const caller = createCaller({ endpoint, transport, stopping, sleep: () => Promise.resolve() });
+  try {
+    await caller.unary(method, { pageSize: 1 });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // A token that may do little is still a good one.
+    if (error.code === 'permission_denied') return;
+    const summary =
+      error.code === 'unauthenticated'
+        ? 'The control plane refuses the token'
+        : 'The control plane cannot be reached';
+    throw new DiagnosticError([problem(summary, error.message)]);
+  }
 }
 
 /** Makes the transport. */

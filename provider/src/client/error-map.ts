@@ -56,8 +56,8 @@ function teach(error: ConnectError, endpoint: string): string {
   const system = systemCode(error);
   if (system === 'ECONNREFUSED') {
     return (
-      `nothing answers at ${endpoint}: check that "limiquantix server" runs there and that the ` +
-      'endpoint is right'
+      `the connection to ${endpoint} was refused: check that "limiquantix server" runs there and ` +
+      'that the endpoint is right'
     );
   }
   if (system === 'ENOTFOUND' || system === 'EAI_AGAIN') {

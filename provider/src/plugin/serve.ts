@@ -22,8 +22,8 @@ export interface ServeOptions {
   readonly exit: (code: number) => void;
 }
 
-/** Serves until the end. Returns as soon as the server is about to listen. */
-export function serve({ environment, methods, nowMs, write, exit }: ServeOptions): void {
+/** Serves until the end. Returns, as soon as the server is about to listen, how to end it. */
+export function serve({ environment, methods, nowMs, write, exit }: ServeOptions): () => void {
   const folder = mkdtempSync(join(environment.socketParent, 'lqx-'));
   const path = join(folder, 's');
   let ended = false;
@@ -44,6 +44,7 @@ export function serve({ environment, methods, nowMs, write, exit }: ServeOptions
   );
   endWhenDeserted(server, end);
   server.listen(path, () => write(handshakeLine(path, certificate?.der)));
+  return end;
 }
 
 /** After Terraform's last connection closed without a word, for instance because it was killed. */

@@ -55,6 +55,13 @@ export class Session {
     return shapeOf();
   }
 
+  /** The shape of some resource type. */
+  anyResource(): ResourceShape {
+    const [first] = this.shapes.values();
+    if (first === undefined) throw new Error('the contract has no resource type');
+    return first();
+  }
+
   /** A data source's shape. Throws DiagnosticError for one that there isn't. */
   dataSource(typeName: string): DataSourceShape {
     this.dataSources ??= new Map(
