@@ -27,10 +27,7 @@ interface DemoState {
 interface Machine {
   readonly id: string;
   readonly name: string;
-  readonly status: {
-    readonly nodeId: string;
-    readonly nics: Record<string, { ipAddresses: string[] }>;
-  };
+  readonly status: { readonly node_id: string };
 }
 
 const startMs = Date.now();
@@ -101,12 +98,12 @@ async function talk(
   const listed = JSON.parse(await installation.command('get', 'nodes', '-o', 'json')) as Machine[];
   const nameOf = new Map(listed.map((node) => [node.id, node.name]));
   const hosts = new Map(installation.status.nodes.map((node) => [node.name, node]));
-  const used = new Set(machines.map((machine) => machine.status.nodeId));
+  const used = new Set(machines.map((machine) => machine.status.node_id));
   step(`the guests' agents report their addresses; ${used.size} hosts are used`);
   if (used.size < nodes) throw new Error('the machines are not spread over both hosts');
   for (const from of machines) {
-    const host = hosts.get(nameOf.get(from.status.nodeId) ?? '');
-    const to = machines.find((other) => other.status.nodeId !== from.status.nodeId);
+    const host = hosts.get(nameOf.get(from.status.node_id) ?? '');
+    const to = machines.find((other) => other.status.node_id !== from.status.node_id);
     if (host === undefined || to === undefined) continue;
     const address = addresses[to.name];
     for (const [what, command] of [
@@ -129,8 +126,8 @@ function next(state: DemoState): void {
   say(`  ${command} get vms`);
   say(`  ${command} describe vm web`);
   if (!state.simulate) {
-    say(`  ${command} lab exec --dir .build/demo/lab node1 -- virsh list`);
-    say(`  ${command} lab crash --dir .build/demo/lab node1`);
+    say(`  ${command} lab exec --dir .build/demo/lab node-1 -- virsh list`);
+    say(`  ${command} lab crash --dir .build/demo/lab node-1`);
   }
   say('  make demo-down');
 }
