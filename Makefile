@@ -30,7 +30,7 @@ build: ## Bundle what ships: the limiquantix command and the Terraform provider
 	@npm run --silent build
 
 check: ## Types, lint and format
-	tsc -p .
+	tsc -p . && tsc -p constructs && tsc -p examples
 	biome check .
 	terraform fmt -check -recursive examples
 

@@ -2,7 +2,7 @@
  * Every example of the docs runs by itself: it applies, has nothing to change then, its data sources find
  * what it made, and it destroys. On simulated hosts.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { resourceShapes } from '../../provider/src/schema/resource-shape.js';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const port = await freePort();
   controlPlane = new ControlPlane({ dir: join(dir, 'server'), port, args: ['--simulate', '2'] });
   await controlPlane.start();
-});
+}, exampleTimeoutMs);
 
 afterAll(async () => {
   await controlPlane.stop();
@@ -49,15 +49,16 @@ describe.each([...resourceShapes()].map(([type, shape]) => ({ type, plural: shap
     test(
       'has examples that work',
       async () => {
-        const resource = await newTerraform('resources', type);
+        const resource = await newTerraform(type, [`resources/${type}/resource.tf`]);
         await resource.apply();
         const plan = await resource.plan();
         expect(plan).toMatchObject({ code: 0 });
-        for (const name of [type, `limiquantix_${plural}`]) {
-          const dataSource = await newTerraform('data-sources', name);
-          await dataSource.apply();
-          expect(Object.values(await dataSource.outputs())).toHaveLength(1);
-        }
+        const dataSources = await newTerraform(`${type}-data`, [
+          `data-sources/${type}/data-source.tf`,
+          `data-sources/limiquantix_${plural}/data-source.tf`,
+        ]);
+        await dataSources.apply();
+        expect(Object.keys(await dataSources.outputs())).toHaveLength(2);
         await resource.destroy();
       },
       exampleTimeoutMs,
@@ -70,15 +71,17 @@ test('has no example of what is not there', () => {
   expect(readdirSync(join(examples, 'resources')).sort()).toEqual(types);
 });
 
-/** A working folder with a copy of an example, initialized. */
-async function newTerraform(kind: string, name: string): Promise<Terraform> {
+/** A working folder with copies of examples, initialized. */
+async function newTerraform(name: string, files: readonly string[]): Promise<Terraform> {
   const terraform = new Terraform({
-    dir: join(dir, kind, name),
+    dir: join(dir, name),
     profile: controlPlane.profile,
     variables: { guest_image: join(dir, 'guest.qcow2') },
   });
-  terraform.use(join(examples, kind, name));
   terraform.write('versions.tf', versions);
+  for (const [i, file] of files.entries()) {
+    terraform.write(`example-${i}.tf`, readFileSync(join(examples, file), 'utf8'));
+  }
   await terraform.init();
   return terraform;
 }

@@ -13,6 +13,7 @@ import { makeMirror, Terraform } from '../harness/terraform.js';
 
 const stackProgram = join(root, 'examples/stacks/quickstart/main.ts');
 const outputBytesMax = 16 * 1024 * 1024;
+const terraformTimeoutMs = 120_000;
 const cdktfTimeoutMs = 180_000;
 const dir = scratchDir('twins');
 const image = join(dir, 'guest.qcow2');
@@ -23,23 +24,27 @@ beforeAll(async () => {
   const port = await freePort();
   controlPlane = new ControlPlane({ dir: join(dir, 'server'), port, args: ['--simulate', '2'] });
   await controlPlane.start();
-});
+}, terraformTimeoutMs);
 
 afterAll(async () => {
   await controlPlane.stop();
   rmSync(dir, { recursive: true });
 });
 
-test('both languages plan the same resources', async () => {
-  const hcl = newTerraform('hcl');
-  hcl.use(quickstart);
-  const constructs = newTerraform('constructs');
-  const text = await synthesize(join(dir, 'synthesis'));
-  constructs.write('cdk.tf.json', text);
-  const planned = await plannedResources(constructs);
-  expect(Object.keys(planned)).toHaveLength(6);
-  expect(planned).toEqual(await plannedResources(hcl));
-});
+test(
+  'both languages plan the same resources',
+  async () => {
+    const hcl = newTerraform('hcl');
+    hcl.use(quickstart);
+    const constructs = newTerraform('constructs');
+    const text = await synthesize(join(dir, 'synthesis'));
+    constructs.write('cdk.tf.json', text);
+    const planned = await plannedResources(constructs);
+    expect(Object.keys(planned)).toHaveLength(6);
+    expect(planned).toEqual(await plannedResources(hcl));
+  },
+  terraformTimeoutMs,
+);
 
 test(
   'cdktf deploys the fleet, finds nothing to change, and destroys it',

@@ -2,6 +2,6 @@ data "limiquantix_port" "printer" {
   name = "printer"
 }
 
-output "addresses" {
-  value = data.limiquantix_port.printer.status.ip_addresses
+output "mac_address" {
+  value = data.limiquantix_port.printer.status.mac_address
 }

@@ -2,6 +2,6 @@ data "limiquantix_volume" "data" {
   name = "data"
 }
 
-output "used_by" {
-  value = data.limiquantix_volume.data.status.vm_id
+output "size_gib" {
+  value = data.limiquantix_volume.data.size_gib
 }
