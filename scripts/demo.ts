@@ -108,7 +108,7 @@ async function talk(
     const address = addresses[to.name];
     for (const [what, command] of [
       ['ping', `ping -c 2 -W 5 ${address}`],
-      ['TCP', `wget -q -T 10 -O - http://${address}/index.html`],
+      ['TCP', `wget -q -O - http://${address}/index.html`],
     ] as const) {
       const { code, output } = await execInGuest(host, from.id, command);
       if (code !== 0) throw new Error(`${what} from ${from.name} to ${to.name}: ${output}`);

@@ -12,7 +12,7 @@ interface Vm {
   readonly id: string;
   readonly name: string;
   readonly status: {
-    readonly restartCount?: number;
+    readonly restart_count?: number;
     readonly disks: Record<string, { device: string }>;
   };
 }
@@ -73,13 +73,13 @@ test('a larger disk grows in place, without a restart', async () => {
   expect(plan).toContain('0 to add, 1 to change, 0 to destroy');
   const after = await vm('web');
   expect(after.id).toBe(before.id);
-  expect(after.status.restartCount ?? 0).toBe(before.status.restartCount ?? 0);
+  expect(after.status.restart_count ?? 0).toBe(before.status.restart_count ?? 0);
   const volumes = JSON.parse(await installation.command('get', 'volumes', '-o', 'json')) as {
     name: string;
-    status: { sizeBytes: string };
+    status: { size_bytes: string };
   }[];
   const root = volumes.find((volume) => volume.name === 'web-root');
-  expect(root?.status.sizeBytes).toBe(String(2 * 1024 ** 3));
+  expect(root?.status.size_bytes).toBe(String(2 * 1024 ** 3));
 });
 
 test('a disk never shrinks: the plan or the apply says so, and nothing is replaced', async () => {
@@ -97,7 +97,7 @@ test('a data disk is attached without a restart', async () => {
   expect(plan).toContain('1 to add, 1 to change, 0 to destroy');
   const after = await vm('web');
   expect(Object.keys(after.status.disks).sort()).toEqual(['data', 'root']);
-  expect(after.status.restartCount ?? 0).toBe(before.status.restartCount ?? 0);
+  expect(after.status.restart_count ?? 0).toBe(before.status.restart_count ?? 0);
 });
 
 test('an immutable field says so and replaces the machine', async () => {

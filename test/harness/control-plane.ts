@@ -78,6 +78,7 @@ export class ControlPlane {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.ref();
     child.kill(signal);
     await ended;
     this.#child = undefined;

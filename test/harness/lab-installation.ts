@@ -113,7 +113,7 @@ export class LabInstallation {
 
   async #joinAgents(): Promise<void> {
     for (const node of this.status.nodes) {
-      const token = (await this.command('node', 'join-token', '--node', node.name)).trim();
+      const token = (await this.command('node', 'join-token', '--node-name', node.name)).trim();
       const command = [...agentCommand(), '--join-token', token.split('\n').at(-1) ?? ''];
       const agent = { command, environment: {}, restart: false };
       await labAgentStart({ dir: this.labDir, node: node.name, agent });

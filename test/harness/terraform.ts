@@ -148,6 +148,8 @@ export function makeMirror(dir: string): string {
     mkdirSync(folder, { recursive: true });
     const bundle = readFileSync(providerBundle, 'utf8').replace(/^#!.*\n/, '');
     writeFileSync(file, `#!${process.execPath}\n${bundle}`);
+    // Beside a file without extension, this says what it is, whatever folder it lies below.
+    writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n');
     chmodSync(file, 0o755);
   }
   return dir;

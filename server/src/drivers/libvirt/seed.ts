@@ -8,6 +8,8 @@ import type { SeedDocuments } from './cloud-init.js';
 const SECTOR = 2_048;
 const LABEL = 'cidata';
 const VOLUME_SECTORS_BEFORE_FILES = 25;
+/** busybox looks for labels up to 68 KiB into a disk and gives up where a disk ends before that. */
+const SECTORS_MIN = 40;
 const PATH_TABLE_BYTES = 10;
 const DIRECTORY_FLAG = 2;
 const FOLDER_MODE = 0o040555;
@@ -46,7 +48,8 @@ export function createSeed(documents: SeedDocuments): Buffer {
     ['user-data', 'USERDATA.;1', documents.userData],
   ]);
   const last = files.at(-1);
-  const sectors = last === undefined ? 0 : last.sector + sectorsOf(last.content.length);
+  const used = last === undefined ? 0 : last.sector + sectorsOf(last.content.length);
+  const sectors = Math.max(used, SECTORS_MIN);
   const image = Buffer.alloc(sectors * SECTOR);
   const put = (sector: number, bytes: Buffer) => bytes.copy(image, sector * SECTOR);
   put(Sector.primary, volumeDescriptor('primary', sectors));
