@@ -1,6 +1,7 @@
 /**
- * A process that writes to a store until it is killed: it prints the number of each write after the store
- * has acknowledged it. Started by `store.test.ts` with the implementation's name and the folder.
+ * A process that writes to a store until it is killed: it prints the number of each write after the
+ * store has acknowledged it. Started by `store.test.ts` with the implementation's name and the
+ * folder.
  */
 import { implementations } from './store-implementations.js';
 

@@ -1,6 +1,6 @@
 /**
- * What every store must do, against each implementation. Random runs print their seed when they fail:
- * `STORE_SEED=<seed>` runs one again.
+ * What every store must do, against each implementation. Random runs print their seed when they
+ * fail: `STORE_SEED=<seed>` runs one again.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

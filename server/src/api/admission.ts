@@ -1,7 +1,8 @@
 /**
- * Admission: what a resource type decides when its intent is created or changed, before it is stored.
- * Pure functions of the resource and a view of the others; the API calls them, writes what they return
- * in one store transaction, and calls them again with a newer view where that transaction conflicts.
+ * Admission: what a resource type decides when its intent is created or changed, before it is
+ * stored. Pure functions of the resource and a view of the others; the API calls them, writes what
+ * they return in one store transaction, and calls them again with a newer view where that
+ * transaction conflicts.
  */
 import type { Lookup } from '../reconcile/driver.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
@@ -9,8 +10,9 @@ import type { AnyResource, TypeName } from '../resource/resource.js';
 /** What admission decides on. */
 export interface AdmissionInput<R extends AnyResource = AnyResource> {
   /**
-   * The resource as it would be stored, with its whole header (id, project, generation, …). Its intent
-   * has passed the contract's checks, and what it refers to exists. At a creation, `status` isn't set.
+   * The resource as it would be stored, with its whole header (id, project, generation, …). Its
+   * intent has passed the contract's checks, and what it refers to exists. At a creation, `status`
+   * isn't set.
    */
   readonly next: R;
   /** The resource as it is; undefined at a creation. */
@@ -28,9 +30,9 @@ export interface AdmissionInput<R extends AnyResource = AnyResource> {
 /** A resource that is written in the same transaction, such as the volume of a VM's disk. */
 export interface ChildWrite {
   /**
-   * `create`: the resource with `id`, `name`, `projectId`, `owner`, `spec` and its first `status`; the rest
-   * of the header is filled in. `update`: a changed copy of what `lookup` returned. `delete-request`: what
-   * `lookup` returned.
+   * `create`: the resource with `id`, `name`, `projectId`, `owner`, `spec` and its first `status`;
+   * the rest of the header is filled in. `update`: a changed copy of what `lookup` returned.
+   * `delete-request`: what `lookup` returned.
    */
   readonly kind: 'create' | 'update' | 'delete-request';
   readonly type: TypeName;
@@ -67,10 +69,15 @@ export type Admit<R extends AnyResource = AnyResource> = (
   input: AdmissionInput<R>,
 ) => AdmissionResult<R>;
 
-/** The admission of each type; types without one are stored as they are. Made by `admissionTable`. */
+/**
+ * The admission of each type; types without one are stored as they are. Made by `admissionTable`.
+ */
 export type AdmissionTable = ReadonlyMap<TypeName, Admit>;
 
-/** One row of the table: `admits('vm', admitVm)`. The caller vouches that the message is of that type. */
+/**
+ * One row of the table: `admits('vm', admitVm)`. The caller vouches that the message is of that
+ * type.
+ */
 export function admits<R extends AnyResource>(
   type: TypeName,
   admit: Admit<R>,

@@ -1,6 +1,7 @@
 /**
- * Runs a type's admission and plans what it decided: the resource, its children, its claims. Everything is
- * planned into one transaction, so that a VM never exists without its disks' volumes and its ports.
+ * Runs a type's admission and plans what it decided: the resource, its children, its claims.
+ * Everything is planned into one transaction, so that a VM never exists without its disks' volumes
+ * and its ports.
  */
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -94,7 +95,10 @@ function planChild(
   plan.update(type, next, previous);
 }
 
-/** Throws where something refers to a resource in its spec; names some of it. Owned ones don't count. */
+/**
+ * Throws where something refers to a resource in its spec; names some of it. Owned ones don't
+ * count.
+ */
 export function refuseUsed(context: ApiContext, type: ResourceType, resource: AnyResource): void {
   const users = usersOf(context, resource);
   if (users.length === 0) return;
@@ -109,7 +113,9 @@ export function refuseUsed(context: ApiContext, type: ResourceType, resource: An
 
 const usersShownMax = 10;
 
-/** Everything whose spec refers to a resource, by name; what is owned by another user is left out. */
+/**
+ * Everything whose spec refers to a resource, by name; what is owned by another user is left out.
+ */
 function usersOf({ types, view }: ApiContext, resource: AnyResource): string[] {
   const users: { readonly label: string; readonly user: AnyResource }[] = [];
   for (const type of types.types) {

@@ -1,6 +1,6 @@
 /**
- * What the operations on resources work with, and how they begin: with a view that has everything that
- * was answered before. No operation reads the clock, chance or ids from anywhere else.
+ * What the operations on resources work with, and how they begin: with a view that has everything
+ * that was answered before. No operation reads the clock, chance or ids from anywhere else.
  */
 import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
@@ -49,8 +49,8 @@ export function mustFind(
 }
 
 /**
- * Plans and commits until the commit goes through: `attempt` gets a view that has every commit so far, and
- * returns a plan or, where nothing is to be written, undefined. What it throws ends it.
+ * Plans and commits until the commit goes through: `attempt` gets a view that has every commit so
+ * far, and returns a plan or, where nothing is to be written, undefined. What it throws ends it.
  */
 export async function commitPlan<T extends { readonly plan: WritePlan | undefined }>(
   context: ApiContext,

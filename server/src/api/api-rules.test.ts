@@ -1,4 +1,6 @@
-/** What the API guarantees across resources: references, ownership, claims, secrets, immutability. */
+/**
+ * What the API guarantees across resources: references, ownership, claims, secrets, immutability.
+ */
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';

@@ -1,4 +1,6 @@
-/** Who makes a call: found out by `auth.ts`, carried to the handlers in Connect's context values. */
+/**
+ * Who makes a call: found out by `auth.ts`, carried to the handlers in Connect's context values.
+ */
 import {
   Code,
   type ContextValues,

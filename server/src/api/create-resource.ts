@@ -17,7 +17,10 @@ import type { WritePlan } from './write-plan.js';
 /** What to create. */
 export interface CreateRequest {
   readonly type: ResourceType;
-  /** What the user wants; output-only fields are ignored. Checked against the contract's rules already. */
+  /**
+   * What the user wants; output-only fields are ignored. Checked against the contract's rules
+   * already.
+   */
   readonly input: AnyResource;
   readonly caller: Caller;
   /** The client's word for this request; empty for none. */

@@ -24,8 +24,8 @@ export interface DeleteRequest {
 }
 
 /**
- * Requests a deletion; idempotent. Throws FAILED_PRECONDITION where the resource is protected, in use, or
- * belongs to another that stays.
+ * Requests a deletion; idempotent. Throws FAILED_PRECONDITION where the resource is protected, in
+ * use, or belongs to another that stays.
  */
 export async function deleteResource(
   context: ApiContext,

@@ -1,6 +1,7 @@
 /**
- * The one place where errors become what clients see: a LimiError with its code, message and details, and
- * anything else as INTERNAL with a number that the log has too. Nothing of `detail` or `cause` goes out.
+ * The one place where errors become what clients see: a LimiError with its code, message and
+ * details, and anything else as INTERNAL with a number that the log has too. Nothing of `detail` or
+ * `cause` goes out.
  */
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
@@ -21,7 +22,10 @@ export interface ErrorOptions {
   readonly newId: () => string;
 }
 
-/** Turns what handlers throw, before or amid a stream, into Connect errors; logs what needs looking at. */
+/**
+ * Turns what handlers throw, before or amid a stream, into Connect errors; logs what needs looking
+ * at.
+ */
 export function errorInterceptor(options: ErrorOptions): Interceptor {
   return (next) => async (request) => {
     const method = `${request.service.typeName}/${request.method.name}`;

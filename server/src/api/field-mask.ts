@@ -1,7 +1,8 @@
 /**
- * Applies an update's field mask: takes the named fields from the request and leaves the others. Pure.
- * Output-only fields that are named are ignored. A secret that isn't given stays where its message does,
- * because no client can read it to send it again; naming the secret itself sets or removes it.
+ * Applies an update's field mask: takes the named fields from the request and leaves the others.
+ * Pure. Output-only fields that are named are ignored. A secret that isn't given stays where its
+ * message does, because no client can read it to send it again; naming the secret itself sets or
+ * removes it.
  */
 import { clone, create, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf';
 import {

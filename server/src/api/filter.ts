@@ -1,7 +1,7 @@
 /**
  * The filter of List and Watch: terms `path=value` joined by ` AND `, such as
- * `labels.app=web AND status.phase=running`. Pure. A path names a field of the header, of the spec or of
- * the status; through a map it goes by the key, and of a list any item may match.
+ * `labels.app=web AND status.phase=running`. Pure. A path names a field of the header, of the spec
+ * or of the status; through a map it goes by the key, and of a list any item may match.
  */
 import {
   type DescEnum,
@@ -30,7 +30,10 @@ export interface FilterOptions {
   readonly projectId: string;
 }
 
-/** Makes a filter; undefined where everything passes. Throws INVALID_ARGUMENT where it can't be read. */
+/**
+ * Makes a filter; undefined where everything passes. Throws INVALID_ARGUMENT where it can't be
+ * read.
+ */
 export function parseFilter(type: ResourceType, options: FilterOptions): Filter | undefined {
   const { filter, projectId } = options;
   const texts = filter.trim() === '' ? [] : filter.split(/\s+AND\s+/);

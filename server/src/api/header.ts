@@ -1,6 +1,6 @@
 /**
- * The server's part of a resource's header: set at creation, moved on when intent changes. Pure; what is
- * returned is a new message, and the one that was given stays as it was.
+ * The server's part of a resource's header: set at creation, moved on when intent changes. Pure;
+ * what is returned is a new message, and the one that was given stays as it was.
  */
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';

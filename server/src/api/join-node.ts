@@ -1,6 +1,6 @@
 /**
- * Joining: a host proves itself with a join token and gets a client certificate for a node: the declared
- * node of that name, or a new one. A host that was set up anew takes its node over.
+ * Joining: a host proves itself with a join token and gets a client certificate for a node: the
+ * declared node of that name, or a new one. A host that was set up anew takes its node over.
  */
 import { create } from '@bufbuild/protobuf';
 import { NodeSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
@@ -25,7 +25,10 @@ export interface JoinRequest {
   readonly csrPem: string;
 }
 
-/** Joins a host. Throws UNAUTHENTICATED where the token is no good, INVALID_ARGUMENT for a bad request. */
+/**
+ * Joins a host. Throws UNAUTHENTICATED where the token is no good, INVALID_ARGUMENT for a bad
+ * request.
+ */
 export async function joinNode(
   { context, tokens, authority }: JoinOptions,
   request: JoinRequest,
@@ -34,7 +37,8 @@ export async function joinNode(
   await tokens.verifyJoinToken(joinToken, nodeName);
   const nodeId = await ensureNode(context, nodeName);
   const certificatePem = await authority.signAgent(csrPem, nodeId);
-  // Last, so that a request that fails costs no use; what it made is a declared node like any other.
+  // Last, so that a request that fails costs no use; what it made is a declared node like any
+  // other.
   await tokens.redeemJoinToken(joinToken, nodeName);
   return { nodeId, certificatePem };
 }

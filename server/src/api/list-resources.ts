@@ -1,6 +1,6 @@
 /**
- * List: pages of resources that are all taken at one revision, however long a client takes to read them.
- * The newest revision comes from the view, an older one from the store's history.
+ * List: pages of resources that are all taken at one revision, however long a client takes to read
+ * them. The newest revision comes from the view, an older one from the store's history.
  */
 import { createHash } from 'node:crypto';
 import type { LimiError } from '../resource/error.js';

@@ -13,7 +13,10 @@ export type ListenAddress =
 /** Connections of the machine's own users: the token decides, not the file's mode. */
 const socketMode = 0o666;
 
-/** Reads `host:port`, `[ipv6]:port`, or the path of a socket, with or without `unix:`. Throws for others. */
+/**
+ * Reads `host:port`, `[ipv6]:port`, or the path of a socket, with or without `unix:`. Throws for
+ * others.
+ */
 export function parseListenAddress(text: string): ListenAddress {
   const path = text.startsWith('unix:') ? text.slice(5) : text;
   if (path.startsWith('/') || path.startsWith('./')) return { kind: 'unix', path };

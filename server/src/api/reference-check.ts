@@ -1,6 +1,6 @@
 /**
- * Checks that what a resource refers to exists, is of the right type, may be used from its project, and
- * stays. Reads the view; the commit's requirements make sure that it still holds then.
+ * Checks that what a resource refers to exists, is of the right type, may be used from its project,
+ * and stays. Reads the view; the commit's requirements make sure that it still holds then.
  */
 import { Code } from '@connectrpc/connect';
 import { type FieldViolation, LimiError } from '../resource/error.js';

@@ -1,6 +1,6 @@
 /**
- * Which requests were answered with which resource, so that the same `request_id` gives the same resource
- * for 24 hours, however often and however concurrently it comes.
+ * Which requests were answered with which resource, so that the same `request_id` gives the same
+ * resource for 24 hours, however often and however concurrently it comes.
  */
 import { createHash } from 'node:crypto';
 import { type Message, toBinary } from '@bufbuild/protobuf';
@@ -98,7 +98,9 @@ const reused = ({ requestId }: IdentifiedRequest): LimiError =>
     'REQUEST_ID_REUSED',
   );
 
-/** FAILED_PRECONDITION: what came of the request is gone, and the same request can't make it again. */
+/**
+ * FAILED_PRECONDITION: what came of the request is gone, and the same request can't make it again.
+ */
 export const answeredAndGone = (type: ResourceType, resourceId: string): LimiError =>
   new LimiError({
     code: Code.FailedPrecondition,

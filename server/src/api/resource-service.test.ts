@@ -1,6 +1,6 @@
 /**
- * The standard methods over all resource types, through a real TLS listener. What is about one type is
- * only the sample in `samples`.
+ * The standard methods over all resource types, through a real TLS listener. What is about one type
+ * is only the sample in `samples`.
  */
 import { randomBytes } from 'node:crypto';
 import { Code, ConnectError } from '@connectrpc/connect';

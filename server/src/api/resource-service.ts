@@ -1,7 +1,7 @@
 /**
  * The standard methods of every resource type, registered on a Connect router from descriptors: one
- * implementation, no code for any type. It checks requests, calls the operations beside it, and takes
- * secrets out of what is answered.
+ * implementation, no code for any type. It checks requests, calls the operations beside it, and
+ * takes secrets out of what is answered.
  */
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';

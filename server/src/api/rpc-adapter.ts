@@ -1,6 +1,6 @@
 /**
- * Connect's handlers as a handler of Node's requests. Like Connect's own adapter, but a client that went
- * away amid an answer is a line in our log and not one on the console.
+ * Connect's handlers as a handler of Node's requests. Like Connect's own adapter, but a client that
+ * went away amid an answer is a line in our log and not one on the console.
  */
 import type { ContextValues } from '@connectrpc/connect';
 import { createConnectRouter } from '@connectrpc/connect';

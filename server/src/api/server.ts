@@ -1,7 +1,8 @@
 /**
- * The API's listeners: gRPC, gRPC-web and Connect with JSON over HTTP/2 and HTTP/1.1, on one TLS port each.
- * Client certificates are asked for and optional. Beside the services it answers `/healthz` and `/ca.pem`;
- * the latter is public, because join tokens carry the fingerprint of what it must be.
+ * The API's listeners: gRPC, gRPC-web and Connect with JSON over HTTP/2 and HTTP/1.1, on one TLS
+ * port each. Client certificates are asked for and optional. Beside the services it answers
+ * `/healthz` and `/ca.pem`; the latter is public, because join tokens carry the fingerprint of what
+ * it must be.
  */
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -34,7 +35,10 @@ export interface ApiServerOptions {
 
 /** The running server. */
 export interface ApiServer {
-  /** Where it listens, with the ports that were chosen: `https://127.0.0.1:7443`, `unix:/run/x.sock`. */
+  /**
+   * Where it listens, with the ports that were chosen: `https://127.0.0.1:7443`,
+   * `unix:/run/x.sock`.
+   */
   readonly endpoints: readonly string[];
   /** Uses another certificate for connections from now on. */
   setKeyPair(keyPair: KeyPair): void;

@@ -1,7 +1,7 @@
 /**
- * How reconcilers write: statuses, deletions of owned resources, and the removal of records of which
- * nothing is left. Each write is a compare-and-swap on the resource's record, tried anew where somebody was
- * faster; writes that are made at the same time share the store's flush.
+ * How reconcilers write: statuses, deletions of owned resources, and the removal of records of
+ * which nothing is left. Each write is a compare-and-swap on the resource's record, tried anew
+ * where somebody was faster; writes that are made at the same time share the store's flush.
  */
 import { equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -47,9 +47,9 @@ export class StatusWriter {
   }
 
   /**
-   * Writes the status that `mutate` returns for the current resource; nothing for undefined or an equal one.
-   * `mutate` may be called again with a newer version, must be pure, and must not change what it is given;
-   * the message type is the caller's claim. Returns whether the resource exists.
+   * Writes the status that `mutate` returns for the current resource; nothing for undefined or an
+   * equal one. `mutate` may be called again with a newer version, must be pure, and must not change
+   * what it is given; the message type is the caller's claim. Returns whether the resource exists.
    */
   async writeStatus<R extends AnyResource>(
     key: ResourceKey,
@@ -78,7 +78,10 @@ export class StatusWriter {
     throw contended(type, key);
   }
 
-  /** Merges what a node's agent observed into the resources' statuses; those that are gone are skipped. */
+  /**
+   * Merges what a node's agent observed into the resources' statuses; those that are gone are
+   * skipped.
+   */
   async writeObservations(nodeId: string, observations: readonly NodeObservation[]): Promise<void> {
     const { types, nowMs } = this.#context;
     await Promise.all(
@@ -92,7 +95,9 @@ export class StatusWriter {
     );
   }
 
-  /** Requests a resource's deletion as its owner; nothing where it is gone or going. Throws IN_USE. */
+  /**
+   * Requests a resource's deletion as its owner; nothing where it is gone or going. Throws IN_USE.
+   */
   async requestDeletion(key: ResourceKey): Promise<void> {
     await this.#change(key, (resource, type, plan) => {
       if (resource.deletionRequestedAt !== undefined) return false;
@@ -113,8 +118,8 @@ export class StatusWriter {
   }
 
   /**
-   * Removes the record of a resource whose deletion was requested and of which nothing is left, with its
-   * name, references and claims. Idempotent.
+   * Removes the record of a resource whose deletion was requested and of which nothing is left,
+   * with its name, references and claims. Idempotent.
    */
   async finalize(key: ResourceKey): Promise<Finalization> {
     const { store, types, view } = this.#context;

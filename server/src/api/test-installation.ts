@@ -1,18 +1,24 @@
 /**
- * A control plane's API for tests: a store in a temporary folder, an authority, a TLS listener on the
- * loopback, and clients for it. No reconcilers run. Used by tests only.
+ * A control plane's API for tests: a store in a temporary folder, an authority, a TLS listener on
+ * the loopback, and clients for it. No reconcilers run. Used by tests only.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DescService } from '@bufbuild/protobuf';
-import { type Client, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
+import {
+  type Client,
+  type ConnectRouter,
+  createClient,
+  type Interceptor,
+  type Transport,
+} from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { CertificateAuthority } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
-import type { Log } from '../log.js';
+import { type Log, silentLog } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
 import { createIds } from '../resource/new-id.js';
 import { contractTypes } from '../resource/type-registry.js';
@@ -68,28 +74,8 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
   const { clock } = options;
   const nowMs = () => clock.nowMs();
   const errors: string[] = [];
-  const log: Log = {
-    debug: () => undefined,
-    info: () => undefined,
-    warn: (message) => errors.push(message),
-    error: (message, fields) => errors.push(`${message} ${JSON.stringify(fields)}`),
-  };
-  const { historyRevisionsMax = 100_000 } = options;
-  const store = openSqliteStore({ path: join(folder, 'server.db'), nowMs, historyRevisionsMax });
-  const onFailure = (error: unknown) => errors.push(String(error));
-  const view = new View({ store, types: contractTypes, clock, onFailure });
-  await view.start();
-  const newId = createIds({ nowMs, randomBytes });
-  const context: ApiContext = {
-    types: contractTypes,
-    store,
-    view,
-    admission: options.admission ?? admissionTable(),
-    validate,
-    newId,
-    nowMs,
-    random: options.random ?? (() => 0.5),
-  };
+  const context = await openContext(options, join(folder, 'server.db'), errors);
+  const { store, view } = context;
   const authority = await CertificateAuthority.open({ directory: folder, nowMs, randomBytes });
   const tokens = new Tokens({ store, nowMs, randomBytes, caFingerprint: authority.fingerprint });
   const { token } = await tokens.createApiToken({ name: 'tester', expiresInSeconds: 0 });
@@ -97,20 +83,11 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
     keyPair: await authority.serverPair([]),
     caPem: authority.certificatePem,
-    routes(router) {
-      registerResources(router, context);
-      registerTokens(router, tokens, validate);
-      router.service(AgentService, {
-        register: (request) => joinNode({ context, tokens, authority }, request),
-        async *readImage(_request, call) {
-          yield { data: new TextEncoder().encode(nodeOf(call)) };
-        },
-      });
-    },
+    routes: (router) => register(router, { context, tokens, authority }),
     tokens,
     clock,
-    log,
-    newId,
+    log: logInto(errors),
+    newId: context.newId,
   });
   const [endpoint = ''] = server.endpoints;
   return {
@@ -133,6 +110,50 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+async function openContext(
+  options: TestOptions,
+  path: string,
+  errors: string[],
+): Promise<ApiContext> {
+  const { clock, historyRevisionsMax = 100_000 } = options;
+  const nowMs = () => clock.nowMs();
+  const store = openSqliteStore({ path, nowMs, historyRevisionsMax });
+  const onFailure = (error: unknown) => errors.push(String(error));
+  const view = new View({ store, types: contractTypes, clock, onFailure });
+  await view.start();
+  return {
+    types: contractTypes,
+    store,
+    view,
+    admission: options.admission ?? admissionTable(),
+    validate,
+    newId: createIds({ nowMs, randomBytes }),
+    nowMs,
+    random: options.random ?? (() => 0.5),
+  };
+}
+
+const logInto = (errors: string[]): Log => ({
+  ...silentLog,
+  warn: (message) => errors.push(message),
+  error: (message, fields) => errors.push(`${message} ${JSON.stringify(fields)}`),
+});
+
+function register(
+  router: ConnectRouter,
+  parts: { context: ApiContext; tokens: Tokens; authority: CertificateAuthority },
+): void {
+  registerResources(router, parts.context);
+  registerTokens(router, parts.tokens, validate);
+  router.service(AgentService, {
+    register: (request) => joinNode(parts, request),
+    // No library here: the content of every image is the name of the node that asks.
+    async *readImage(_request, call) {
+      yield { data: new TextEncoder().encode(nodeOf(call)) };
+    },
+  });
 }
 
 function transport(endpoint: string, caPem: string, call: CallOptions): Transport {

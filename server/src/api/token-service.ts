@@ -1,4 +1,7 @@
-/** The token service: makes, lists and revokes tokens. Secrets are shown once, in the answer that made them. */
+/**
+ * The token service: makes, lists and revokes tokens. Secrets are shown once, in the answer that
+ * made them.
+ */
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ConnectRouter } from '@connectrpc/connect';

@@ -1,4 +1,7 @@
-/** Update: changes the named fields of a resource and what belongs to it, or says what that would cost. */
+/**
+ * Update: changes the named fields of a resource and what belongs to it, or says what that would
+ * cost.
+ */
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';

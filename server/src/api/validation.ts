@@ -1,6 +1,6 @@
 /**
- * Checks messages against the contract's rules and says what is wrong in our words, with the path as the
- * user writes it. The one place that knows protovalidate.
+ * Checks messages against the contract's rules and says what is wrong in our words, with the path
+ * as the user writes it. The one place that knows protovalidate.
  */
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import type { Path } from '@bufbuild/protobuf/reflect';
@@ -10,8 +10,8 @@ import { type FieldViolation, LimiError } from '../resource/error.js';
 import { behaviorOf, entryPath } from '../resource/field-access.js';
 
 /**
- * Throws INVALID_ARGUMENT with a violation for each rule that a message breaks. `within` is the field that
- * holds the resource in a request: paths begin below it.
+ * Throws INVALID_ARGUMENT with a violation for each rule that a message breaks. `within` is the
+ * field that holds the resource in a request: paths begin below it.
  */
 export type Validate = (desc: DescMessage, message: Message, within?: DescField) => void;
 

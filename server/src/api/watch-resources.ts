@@ -1,7 +1,7 @@
 /**
- * Watch: the changes of a type's resources after a revision, in order and without a gap. A client that
- * reads slowly holds nothing up: it is a position in the store's history, and gets COMPACTED where that
- * has moved on.
+ * Watch: the changes of a type's resources after a revision, in order and without a gap. A client
+ * that reads slowly holds nothing up: it is a position in the store's history, and gets COMPACTED
+ * where that has moved on.
  */
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { typePrefix } from '../resource/keys.js';
@@ -32,8 +32,8 @@ export interface ResourceEvent {
 const bookmarkRevisions = 500n;
 
 /**
- * Changes until the signal aborts. A BOOKMARK follows as soon as the watch is complete up to the moment it
- * was called. A resource that begins or ceases to pass the filter is ADDED or DELETED.
+ * Changes until the signal aborts. A BOOKMARK follows as soon as the watch is complete up to the
+ * moment it was called. A resource that begins or ceases to pass the filter is ADDED or DELETED.
  */
 export async function* watchResources(
   context: ApiContext,

@@ -1,7 +1,7 @@
 /**
- * One store transaction in the making: the records of resources with everything that belongs to them
- * (names, references, owners, claims, deletion marks) and what must hold so that no two commits ever
- * contradict each other. The one place that knows which keys guard what.
+ * One store transaction in the making: the records of resources with everything that belongs to
+ * them (names, references, owners, claims, deletion marks) and what must hold so that no two
+ * commits ever contradict each other. The one place that knows which keys guard what.
  */
 import {
   childPrefix,
@@ -23,7 +23,9 @@ export class WritePlan {
   readonly #writes = new Map<string, Write>();
   readonly #created = new Set<string>();
 
-  /** Stores a new resource. It fails if its name is taken, or what it refers to is gone or going. */
+  /**
+   * Stores a new resource. It fails if its name is taken, or what it refers to is gone or going.
+   */
   create(type: ResourceType, resource: AnyResource): void {
     this.#created.add(resource.id);
     this.require({ kind: 'absent', key: recordKey(type.type, resource.id) });
@@ -36,7 +38,9 @@ export class WritePlan {
     for (const write of recordWrites(type, resource)) this.write(write);
   }
 
-  /** Stores a changed resource. It fails if anybody wrote the resource since `previous` was read. */
+  /**
+   * Stores a changed resource. It fails if anybody wrote the resource since `previous` was read.
+   */
   update(type: ResourceType, resource: AnyResource, previous: AnyResource): void {
     this.#requireUnchanged(type, previous);
     const name = nameKeyOf(type, resource);
@@ -58,7 +62,10 @@ export class WritePlan {
     this.write({ kind: 'put', key: deletionKey(id), value: encodeText(forced) });
   }
 
-  /** Removes a resource with every key that it has. It fails if something refers to it or is owned by it. */
+  /**
+   * Removes a resource with every key that it has. It fails if something refers to it or is owned
+   * by it.
+   */
   remove(type: ResourceType, resource: AnyResource, claims: readonly string[]): void {
     this.#requireUnchanged(type, resource);
     this.require({ kind: 'empty', prefix: referencePrefix(resource.id) });

@@ -10,6 +10,7 @@ import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { createAgentService } from '../api/agent-service.js';
 import type { ApiContext } from '../api/api-context.js';
 import { callerOf } from '../api/caller.js';
+import { startHousekeeping } from '../api/housekeeping.js';
 import { ensureNode, joinNode } from '../api/join-node.js';
 import { parseListenAddress } from '../api/listen.js';
 import { registerResources } from '../api/resource-service.js';
@@ -19,7 +20,7 @@ import { registerUploads } from '../api/upload-service.js';
 import { Uploads } from '../api/uploads.js';
 import { createValidate } from '../api/validation.js';
 import { admission } from '../decide/admission-table.js';
-import { CertificateAuthority } from '../identity/certificate-authority.js';
+import { CertificateAuthority, type KeyPair } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
 import { Downloader } from '../library/download.js';
 import { imageUploads } from '../library/image-content.js';
@@ -112,6 +113,15 @@ async function compose(
   onStop(() => control.stop());
   const api = await startApi(options, { context, authority, tokens, library, control });
   onStop(() => api.close());
+  onStop(
+    startHousekeeping({
+      store: context.store,
+      clock,
+      log,
+      keyPair: () => serverKeyPair(options, authority),
+      setKeyPair: (keyPair) => api.setKeyPair(keyPair),
+    }),
+  );
   const profilePath = at('profile.json');
   const caCertificate = authority.certificatePem;
   const profile = {
@@ -154,12 +164,9 @@ interface ApiParts {
 
 async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiServer> {
   const { context, authority, tokens } = parts;
-  const addresses = options.listen.map(parseListenAddress);
-  const hosts = addresses.flatMap((address) => (address.kind === 'tcp' ? [address.host] : []));
-  const names = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
   return startApiServer({
-    addresses,
-    keyPair: await authority.serverPair([...names, ...options.names]),
+    addresses: options.listen.map(parseListenAddress),
+    keyPair: await serverKeyPair(options, authority),
     caPem: authority.certificatePem,
     routes: (router) => register(router, parts),
     tokens,
@@ -167,6 +174,14 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
     log: options.log,
     newId: context.newId,
   });
+}
+
+/** The server's certificate for where it listens; a new one where the end of the old one is near. */
+function serverKeyPair(options: ServerOptions, authority: CertificateAuthority): Promise<KeyPair> {
+  const addresses = options.listen.map(parseListenAddress);
+  const hosts = addresses.flatMap((address) => (address.kind === 'tcp' ? [address.host] : []));
+  const names = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
+  return authority.serverPair([...names, ...options.names]);
 }
 
 function register(router: ConnectRouter, parts: ApiParts): void {

@@ -1,6 +1,7 @@
 /**
- * The installation's own certificate authority: made at the first start, it signs the server's certificate
- * and those of the agents. Keys are files of mode 0600 in a directory of mode 0700, and leave it nowhere.
+ * The installation's own certificate authority: made at the first start, it signs the server's
+ * certificate and those of the agents. Keys are files of mode 0600 in a directory of mode 0700, and
+ * leave it nowhere.
  */
 import 'reflect-metadata';
 import { createHash, webcrypto } from 'node:crypto';
@@ -86,8 +87,8 @@ export class CertificateAuthority {
   }
 
   /**
-   * The server's key and certificate for these names and addresses, beside those of this machine's loopback.
-   * Kept in the directory; made anew when a name isn't in it or its end is near.
+   * The server's key and certificate for these names and addresses, beside those of this machine's
+   * loopback. Kept in the directory; made anew when a name isn't in it or its end is near.
    */
   async serverPair(names: readonly string[]): Promise<KeyPair> {
     const wanted = [...new Set(['localhost', '127.0.0.1', '::1', ...names])].sort();
@@ -109,8 +110,8 @@ export class CertificateAuthority {
   }
 
   /**
-   * A client certificate for a node's agent. Of the request (PKCS #10) only the public key is used. Throws
-   * INVALID_ARGUMENT where it can't be read or isn't signed by its key.
+   * A client certificate for a node's agent. Of the request (PKCS #10) only the public key is used.
+   * Throws INVALID_ARGUMENT where it can't be read or isn't signed by its key.
    */
   async signAgent(csrPem: string, nodeId: string): Promise<string> {
     const request = await readRequest(csrPem);

@@ -1,6 +1,7 @@
 /**
- * Tokens: what users and joining hosts prove themselves with. The store has a SHA-256 of each secret, which
- * is enough because secrets are 256 random bits. A revoked token is useless with the next call.
+ * Tokens: what users and joining hosts prove themselves with. The store has a SHA-256 of each
+ * secret, which is enough because secrets are 256 random bits. A revoked token is useless with the
+ * next call.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Code } from '@connectrpc/connect';

@@ -1,6 +1,7 @@
 /**
- * What differs between two versions of a resource's intent, and what each difference costs. Pure. An
- * entry of a map is compared with the entry of the same key, so that order never makes a difference.
+ * What differs between two versions of a resource's intent, and what each difference costs. Pure.
+ * An entry of a map is compared with the entry of the same key, so that order never makes a
+ * difference.
  */
 import { type DescField, type DescMessage, equals, type Message } from '@bufbuild/protobuf';
 import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
@@ -104,7 +105,9 @@ function compareMaps(
   }
 }
 
-/** A message that comes or goes is one change, and immutable if a field is that was or is set in it. */
+/**
+ * A message that comes or goes is one change, and immutable if a field is that was or is set in it.
+ */
 function compareParts(desc: DescMessage, pair: Pair, into: FieldChange[]): void {
   if (pair.before !== undefined && pair.after !== undefined) {
     compareMessages({ ...pair, desc }, into);

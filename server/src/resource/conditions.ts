@@ -32,8 +32,8 @@ export function findCondition(
 }
 
 /**
- * The conditions with one added or replaced. `last_transition_at` is `nowMs` where its status changed, and
- * stays where it didn't.
+ * The conditions with one added or replaced. `last_transition_at` is `nowMs` where its status
+ * changed, and stays where it didn't.
  */
 export function setCondition(
   conditions: readonly Condition[],

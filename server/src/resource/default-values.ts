@@ -1,6 +1,6 @@
 /**
- * The values that hold where none is given, read from the contract's `default` annotations. Intent is
- * stored without them, so every reader of a spec asks here. Pure.
+ * The values that hold where none is given, read from the contract's `default` annotations. Intent
+ * is stored without them, so every reader of a spec asks here. Pure.
  */
 import {
   type DescField,
@@ -32,8 +32,9 @@ export function effectiveField(
 }
 
 /**
- * A field's value, or else its default, or else the type's zero: `effective(CpuSpecSchema, cpu, 'sockets')`.
- * The message may be undefined. Throws for a name that isn't a field of its own, such as a oneof's.
+ * A field's value, or else its default, or else the type's zero: `effective(CpuSpecSchema, cpu,
+ * 'sockets')`. The message may be undefined. Throws for a name that isn't a field of its own, such
+ * as a oneof's.
  */
 export function effective<
   Desc extends DescMessage,

@@ -1,6 +1,6 @@
 /**
- * The one error that crosses modules. Public text is for the user; `detail` and `cause` are for the log.
- * The edges (API interceptors, the loop, the command line) print the chain once.
+ * The one error that crosses modules. Public text is for the user; `detail` and `cause` are for the
+ * log. The edges (API interceptors, the loop, the command line) print the chain once.
  */
 import type { Code } from '@connectrpc/connect';
 
@@ -18,7 +18,9 @@ export interface LimiErrorInit {
   readonly code: Code;
   /** A stable word in UPPER_SNAKE, such as `IN_USE`. */
   readonly reason: string;
-  /** What failed, the value that was given, what to do: lower case, no final period, no credential. */
+  /**
+   * What failed, the value that was given, what to do: lower case, no final period, no credential.
+   */
   readonly message: string;
   /** Whether the same call may succeed later. */
   readonly retryable?: boolean;

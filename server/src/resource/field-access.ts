@@ -1,7 +1,7 @@
 /**
- * Reads and writes fields of messages by their descriptors, and walks the set fields that have a given
- * annotation. Pure but for `writeField` and what a visitor does. Paths are written as users write them:
- * `spec.disks["root"].volume.size_gib`, `spec.node_ids[0]`.
+ * Reads and writes fields of messages by their descriptors, and walks the set fields that have a
+ * given annotation. Pure but for `writeField` and what a visitor does. Paths are written as users
+ * write them: `spec.disks["root"].volume.size_gib`, `spec.node_ids[0]`.
  */
 import {
   clearField,
@@ -88,8 +88,9 @@ export type Walk = (
 ) => void;
 
 /**
- * Makes a walk that visits the fields of which `select` is true, and doesn't look where none can be: what
- * leads to one is found out once for each message type. A selected field isn't walked into.
+ * Makes a walk that visits the fields of which `select` is true, and doesn't look where none can
+ * be: what leads to one is found out once for each message type. A selected field isn't walked
+ * into.
  */
 export function createWalk(select: (behavior: FieldBehavior) => boolean): Walk {
   const plans = new Map<DescMessage, Plan>();

@@ -1,6 +1,6 @@
 /**
- * The store's keys: where each record, index entry and guard is. Pure, and the only place that knows.
- * Keys are printable ASCII; ids never hold a slash.
+ * The store's keys: where each record, index entry and guard is. Pure, and the only place that
+ * knows. Keys are printable ASCII; ids never hold a slash.
  */
 import type { TypeName } from './resource.js';
 
@@ -13,7 +13,10 @@ export const recordKey = (type: TypeName, id: string): string => `r/${type}/${id
 /** The records of a type. */
 export const typePrefix = (type: TypeName): string => `r/${type}/`;
 
-/** A name: → the id of the resource that has it. `projectId` is empty for an installation's resources. */
+/**
+ * A name: → the id of the resource that has it. `projectId` is empty for an installation's
+ * resources.
+ */
 export function nameKey(options: {
   readonly type: TypeName;
   readonly projectId: string;

@@ -1,6 +1,6 @@
 /**
- * Merges what an agent observed into a resource's status, by the contract's `observer` annotations: an
- * agent's word counts for the fields that agents observe, and for no other. Pure.
+ * Merges what an agent observed into a resource's status, by the contract's `observer` annotations:
+ * an agent's word counts for the fields that agents observe, and for no other. Pure.
  */
 import { clone, type DescField, equals } from '@bufbuild/protobuf';
 import { Observer } from '@limiquantix/proto/resource/v1/options_pb.js';
@@ -21,9 +21,9 @@ export interface ObservedStatus {
 }
 
 /**
- * The merged status: fields that the node observes are the observation's (cleared where it has none), of a
- * map that each node observes only the node's own entry is, conditions are merged by type. Returns `current` itself where
- * nothing changed.
+ * The merged status: fields that the node observes are the observation's (cleared where it has
+ * none), of a map that each node observes only the node's own entry is, conditions are merged by
+ * type. Returns `current` itself where nothing changed.
  */
 export function mergeStatus(type: ResourceType, input: ObservedStatus): AnyStatus {
   const next = clone(type.status, input.current) as AnyStatus;
@@ -38,7 +38,10 @@ export function mergeStatus(type: ResourceType, input: ObservedStatus): AnyStatu
   return equals(type.status, input.current, next) ? input.current : next;
 }
 
-/** The status without what a node observed: for a node that is gone. Returns `current` if that is all. */
+/**
+ * The status without what a node observed: for a node that is gone. Returns `current` if that is
+ * all.
+ */
 export function forgetNode(type: ResourceType, current: AnyStatus, nodeId: string): AnyStatus {
   const next = clone(type.status, current) as AnyStatus;
   for (const field of type.status.fields) {

@@ -9,8 +9,8 @@ export interface IdSources {
 const sequenceMax = 0xfff;
 
 /**
- * Makes a source of ids. Those that it makes in one millisecond are in order as well; where there are more
- * than 4,096, it runs ahead of the clock.
+ * Makes a source of ids. Those that it makes in one millisecond are in order as well; where there
+ * are more than 4,096, it runs ahead of the clock.
  */
 export function createIds({ nowMs, randomBytes }: IdSources): () => string {
   let lastMs = 0;

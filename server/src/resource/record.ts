@@ -1,6 +1,6 @@
 /**
- * A resource as the store has it: encoded without its revision, which is the store's to give, together
- * with the index entries that belong to it. Pure.
+ * A resource as the store has it: encoded without its revision, which is the store's to give,
+ * together with the index entries that belong to it. Pure.
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { childKey, nameKey, recordKey, referenceKey } from './keys.js';
@@ -35,8 +35,8 @@ export function decodeRecord(type: ResourceType, entry: RecordEntry): AnyResourc
 const decoded = new WeakMap<Uint8Array, AnyResource>();
 
 /**
- * The resource in an entry, decoded once however many read the same entry: its bytes and what is returned
- * must not be changed.
+ * The resource in an entry, decoded once however many read the same entry: its bytes and what is
+ * returned must not be changed.
  */
 export function decodeShared(type: ResourceType, entry: RecordEntry): AnyResource {
   let resource = decoded.get(entry.value);

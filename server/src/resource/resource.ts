@@ -1,6 +1,7 @@
 /**
- * The shape that every resource of the contract has in memory: the common header, `spec` and `status`.
- * Pure types; what differs from type to type is read from descriptors in `type-registry.ts`.
+ * The shape that every resource of the contract has in memory: the common header, `spec` and
+ * `status`. Pure types; what differs from type to type is read from descriptors in
+ * `type-registry.ts`.
  */
 import type { Message } from '@bufbuild/protobuf';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';

@@ -1,6 +1,7 @@
 /**
- * Leaves out what must not pass a border: secrets on the way out, output-only fields on the way in. Pure:
- * a message is copied before it is changed, and returned as it is where there is nothing to leave out.
+ * Leaves out what must not pass a border: secrets on the way out, output-only fields on the way in.
+ * Pure: a message is copied before it is changed, and returned as it is where there is nothing to
+ * leave out.
  */
 import { clone } from '@bufbuild/protobuf';
 import { createWalk, type Walk, writeField } from './field-access.js';

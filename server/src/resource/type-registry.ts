@@ -1,7 +1,7 @@
 /**
- * What the resource types are, read from the contract's descriptors: each message with the `resource`
- * option, its service and the fields of the standard methods' requests and responses. Everything generic
- * asks here; no other code knows a type by name.
+ * What the resource types are, read from the contract's descriptors: each message with the
+ * `resource` option, its service and the fields of the standard methods' requests and responses.
+ * Everything generic asks here; no other code knows a type by name.
  */
 import type { DescField, DescFile, DescMessage, DescMethod, DescService } from '@bufbuild/protobuf';
 import { getOption, hasOption } from '@bufbuild/protobuf';

@@ -1,7 +1,7 @@
 /**
- * The newest commits in memory, and the watchers that wait for the next. A watcher is a position, not a
- * queue: it reads commits from here, or from the store's history where it has fallen further behind, so
- * that a slow one costs no memory.
+ * The newest commits in memory, and the watchers that wait for the next. A watcher is a position,
+ * not a queue: it reads commits from here, or from the store's history where it has fallen further
+ * behind, so that a slow one costs no memory.
  */
 import type { StoreEvent, WatchBatch, WatchOptions } from './store.js';
 

@@ -1,9 +1,9 @@
 /**
- * The SQLite file of the store: its schema, its lock and every statement. Synchronous; knows revisions
- * and keys, and nothing of queues or watchers. Used by `sqlite.ts` alone.
+ * The SQLite file of the store: its schema, its lock and every statement. Synchronous; knows
+ * revisions and keys, and nothing of queues or watchers. Used by `sqlite.ts` alone.
  *
- * `entry` has every version of every key until it is compacted, a deletion as a version without a value;
- * `latest` says which version is the newest of each key that exists.
+ * `entry` has every version of every key until it is compacted, a deletion as a version without a
+ * value; `latest` says which version is the newest of each key that exists.
  */
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
@@ -116,7 +116,9 @@ export class SqliteDatabase {
     return rows.map(toEntry);
   }
 
-  /** Events after a revision in order, at most `limit`: the last commit of a full page may be cut. */
+  /**
+   * Events after a revision in order, at most `limit`: the last commit of a full page may be cut.
+   */
   changes(after: number, prefix: string, limit: number): readonly StoreEvent[] {
     return this.#all('changes', after, prefix, endOf(prefix), limit).map(toEvent);
   }
@@ -133,7 +135,9 @@ export class SqliteDatabase {
     return row?.['revision'] === Number(requirement.revision);
   }
 
-  /** Writes one key as part of a commit; the event, or undefined where there was nothing to delete. */
+  /**
+   * Writes one key as part of a commit; the event, or undefined where there was nothing to delete.
+   */
   write(write: Write, revision: number): StoreEvent | undefined {
     const { key } = write;
     const before = this.#one('previous', key);

@@ -1,7 +1,7 @@
 /**
- * The store in one SQLite file, for one process at a time. Transactions that arrive in the same turn of
- * the event loop are committed together, so that many writers share one flush to disk; each has its own
- * checks and its own revision, and its result comes after the flush.
+ * The store in one SQLite file, for one process at a time. Transactions that arrive in the same
+ * turn of the event loop are committed together, so that many writers share one flush to disk; each
+ * has its own checks and its own revision, and its result comes after the flush.
  */
 import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';

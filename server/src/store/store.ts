@@ -1,6 +1,7 @@
 /**
- * The store's interface: keys and bytes with revisions. Every commit gets the next revision; a list is
- * taken at a revision, and a watch goes on from one without a gap. The store knows none of our nouns.
+ * The store's interface: keys and bytes with revisions. Every commit gets the next revision; a list
+ * is taken at a revision, and a watch goes on from one without a gap. The store knows none of our
+ * nouns.
  */
 
 /** A key with its value. */
@@ -33,7 +34,9 @@ export interface Transaction {
   readonly writes: readonly Write[];
 }
 
-/** What came of a commit; a conflict is an expected outcome and names the requirement that failed. */
+/**
+ * What came of a commit; a conflict is an expected outcome and names the requirement that failed.
+ */
 export type CommitResult =
   | { readonly ok: true; readonly revision: bigint }
   | { readonly ok: false; readonly failed: Requirement };
@@ -91,8 +94,8 @@ export interface Store {
   /** Commits; durable when it returns. */
   commit(transaction: Transaction): Promise<CommitResult>;
   /**
-   * Changes after a revision, in order and without a gap, until the signal aborts. A watcher that falls
-   * behind by more than the store's bound gets reason COMPACTED and lists anew.
+   * Changes after a revision, in order and without a gap, until the signal aborts. A watcher that
+   * falls behind by more than the store's bound gets reason COMPACTED and lists anew.
    */
   watch(options: WatchOptions): AsyncIterable<WatchBatch>;
   /** The newest revision. */

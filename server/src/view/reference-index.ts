@@ -1,5 +1,6 @@
 /**
- * Who refers to whom: an index over the references in specs and statuses and over owners. Holds ids only.
+ * Who refers to whom: an index over the references in specs and statuses and over owners. Holds ids
+ * only.
  */
 import { specReferences, statusReferences } from '../resource/references.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';

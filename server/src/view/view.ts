@@ -1,7 +1,7 @@
 /**
- * All resources in memory, as the store has them: decoded once, found by id, name and reference, and kept
- * up by the store's watch. Admission, the loop and the agents' streams read it; nothing writes it but the
- * watch, and what it returns must not be changed.
+ * All resources in memory, as the store has them: decoded once, found by id, name and reference,
+ * and kept up by the store's watch. Admission, the loop and the agents' streams read it; nothing
+ * writes it but the watch, and what it returns must not be changed.
  */
 import { Code } from '@connectrpc/connect';
 import type { Clock } from '../reconcile/clock.js';
