@@ -30,7 +30,15 @@ const mayImport: { readonly [folder: string]: readonly string[] } = {
 
 /** Calls that only edges may make: time, chance, output and environment are handed in elsewhere. */
 const banned = [/\bDate\.now\(/, /\bMath\.random\(/, /\bconsole\./, /\bprocess\.env\b/];
-const edges = [/\/bin\//, /\/lab\//, /\.test\.ts$/, /^test\//, /^scripts\//, /\/scripts\//];
+const edges = [
+  /\/bin\//,
+  /\/lab\//,
+  /\.test\.ts$/,
+  /^test\//,
+  /^scripts\//,
+  /\/scripts\//,
+  /^examples\/stacks\/[a-z-]+\/main\.ts$/,
+];
 
 const files = [
   'proto/scripts',

@@ -1,6 +1,6 @@
 /**
- * The quickstart in HCL and the one with constructs are the same fleet; `cdktf deploy` brings it up and
- * `cdktf destroy` takes it down. On simulated hosts.
+ * The quickstart in HCL and the one with constructs are the same fleet; `cdktf deploy` brings it up
+ * and `cdktf destroy` takes it down. On simulated hosts.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
