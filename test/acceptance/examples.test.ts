@@ -1,6 +1,6 @@
 /**
- * Every example of the docs runs by itself: it applies, has nothing to change then, its data sources
- * find what it made, and it destroys. On simulated hosts.
+ * Every example of the docs runs by itself: it applies, has nothing to change then, its data
+ * sources find what it made, and it destroys. On simulated hosts.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
