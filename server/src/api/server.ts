@@ -49,7 +49,10 @@ export interface ApiServer {
 /** Bounds of a listener. */
 const connectionsMax = 4096;
 const streamsMax = 1000;
-const sessionMemoryMb = 64;
+const sessionMemoryMb = 256;
+/** What a client may send before it is acknowledged: an upload shouldn't wait for each 64 KiB. */
+const streamWindowBytes = 1024 * 1024;
+const sessionWindowBytes = 16 * 1024 * 1024;
 /** A chunk of an upload is 4 MiB, and there is something around it. */
 const requestBytesMax = 6 * 1024 * 1024;
 const responseBytesMax = 256 * 1024 * 1024;
@@ -165,11 +168,12 @@ function createListener({ keyPair, caPem, log }: ApiServerOptions, handle: Handl
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     maxSessionMemory: sessionMemoryMb,
-    settings: { maxConcurrentStreams: streamsMax },
+    settings: { maxConcurrentStreams: streamsMax, initialWindowSize: streamWindowBytes },
   });
   server.maxConnections = connectionsMax;
   const listener: Listener = { server, sessions: new Set(), sockets: new Set(), endpoint: '' };
   track(server, 'session', listener.sessions);
+  server.on('session', (session) => session.setLocalWindowSize(sessionWindowBytes));
   track(server, 'secureConnection', listener.sockets);
   // A broken connection is the client's matter; without a listener it would end the process.
   const note = (error: Error) => log.debug('a connection failed', { error: error.message });
