@@ -122,6 +122,9 @@ const subjects: [string, () => Promise<Subject>][] = [['in memory', fakeSubject]
 if (missing === undefined) subjects.push(['of this machine', realSubject]);
 else test.skip(`libvirtd of this machine: ${missing}`, () => undefined);
 
+/** A real hypervisor on a busy machine takes its time. */
+jest.setTimeout(120_000);
+
 describe.each(subjects)('libvirtd %s', (_, start) => {
   let subject: Subject;
   let api: LibvirtApi;
@@ -130,7 +133,7 @@ describe.each(subjects)('libvirtd %s', (_, start) => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'limiquantix-wire-'));
     subject = await start();
-  }, 60_000);
+  });
   afterAll(async () => {
     await subject?.stop();
     rmSync(folder, { recursive: true });
@@ -375,5 +378,5 @@ describe.each(subjects)('libvirtd %s', (_, start) => {
     await expect(api.hostname()).rejects.toMatchObject({ name: 'LibvirtClosedError' });
     api = await subject.connect();
     expect((await api.state(domain)).state).toBe(DomainState.RUNNING);
-  }, 30_000);
+  });
 });

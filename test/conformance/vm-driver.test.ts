@@ -38,13 +38,16 @@ const backends: [string, () => Promise<Backend>][] = [['in memory', () => fakeBa
 if (missing === undefined) backends.push(['of this machine', realBackend]);
 else test.skip(`libvirtd of this machine: ${missing}`, () => undefined);
 
+/** A real hypervisor on a busy machine takes its time. */
+jest.setTimeout(120_000);
+
 describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
   let backend: Backend;
   let world: VmWorld;
 
   beforeAll(async () => {
     backend = await start();
-  }, 60_000);
+  });
   afterAll(() => backend?.stop());
   beforeEach(() => {
     world = new World(backend);
@@ -76,7 +79,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     expect(live.plan.vnc).toEqual({ password: 'secret' });
     expect(await world.driver.inventory()).toEqual([{ type: 'vm', id: vmId }]);
     expect(await world.driver.runningPortIds()).toEqual(new Set([portId]));
-  }, 30_000);
+  });
 
   test('waits for its volumes and ports', async () => {
     world.putVm({ disks: { root: diskOf() }, nics: { eth0: nicOf() } });
@@ -109,7 +112,6 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
         if (madeCalls < at) break;
       }
     },
-    120_000,
   );
 
   test('is removed, whichever call fails, and once more when it is gone', async () => {
@@ -128,7 +130,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
       expect(await world.aside((api) => api.listAllDomains())).toEqual([]);
       if (failure === undefined) break;
     }
-  }, 60_000);
+  });
 
   test('is forced off when its guest ignores the removal', async () => {
     world.putVm({});
@@ -136,7 +138,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     await world.remove();
     expect(await world.aside((api) => api.listAllDomains())).toEqual([]);
     expect(await world.driver.inventory()).toEqual([]);
-  }, 30_000);
+  });
 
   test('is stopped, started, halted and resumed', async () => {
     world.putVm({ powerState: PowerState.STOPPED });
@@ -154,7 +156,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     world.putVm({ powerState: PowerState.STOPPED });
     await world.settled();
     expect(world.status()).toMatchObject({ powerState: PowerState.STOPPED, restartCount: 0 });
-  }, 60_000);
+  });
 
   test('is started again when its guest dies or is destroyed behind our back', async () => {
     world.putVm({});
@@ -167,7 +169,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     await world.until('restarted again', ({ restartCount, powerState }) => {
       return restartCount === 2 && powerState === RUNNING;
     });
-  }, 60_000);
+  });
 
   test('stays off after a crash when its policy says so', async () => {
     world.putVm({ ha: { restart: RestartPolicy.NEVER } });
@@ -176,7 +178,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     await world.until('crashed', ({ powerState }) => powerState === PowerState.CRASHED);
     expect(world.status().nodeMessage).toContain('ha.restart is never');
     expect(world.status().nodeGeneration).toBe(world.vm().generation);
-  }, 30_000);
+  });
 
   test('is defined again when somebody undefined it, without touching its guest', async () => {
     world.putVm({});
@@ -187,7 +189,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     expect(await world.aside((api) => api.isPersistent(ref))).toBe(true);
     expect(await domainId(world)).toBe(id);
     expect(world.status().restartCount).toBe(0);
-  }, 30_000);
+  });
 
   test('gets back what somebody changed in its definition', async () => {
     world.putVm({});
@@ -195,7 +197,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     await world.aside((api) => api.setMemory(ref, 32_768n, Affect.CONFIG | 4));
     expect((await world.reconcile()).map(({ kind }) => kind)).toEqual(['define']);
     expect((await reading(world, XmlFlag.INACTIVE)).plan.memoryKib).toBe(65_536);
-  }, 30_000);
+  });
 
   test('gets disks and interfaces while it runs, which keep their places', async () => {
     await world.addVolume('root');
@@ -218,7 +220,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     world.putVm({ disks: { root: diskOf() } });
     await world.reconcile();
     expect([...(await reading(world, XmlFlag.INACTIVE)).plan.disks.keys()]).toEqual(['root']);
-  }, 60_000);
+  });
 
   test('grows a disk while it runs', async () => {
     const volumeId = await world.addVolume('root');
@@ -231,7 +233,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     expect(info.capacityBytes).toBe(BigInt(2 * mebibyte));
     await world.remove();
     expect(await world.driver.isAttached(volumeId)).toBe(false);
-  }, 60_000);
+  });
 
   test('is restarted for a change that needs it, and keeps others for the next boot', async () => {
     world.putVm(cloudInit('#cloud-config\n{}\n'));
@@ -251,14 +253,14 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     expect((await reading(world)).plan.memoryKib).toBe(98_304);
     expect(await domainId(world)).not.toBe(id);
     expect(await backend.files.seedPaths(vmId)).toHaveLength(1);
-  }, 60_000);
+  });
 
   test('is taken down and away when nobody wants it', async () => {
     world.putVm({});
     await world.settled();
     await world.meanwhile(world.driver.removeStray(vmId));
     expect(await world.aside((api) => api.listAllDomains())).toEqual([]);
-  }, 60_000);
+  });
 
   test('has a node that says what it is', async () => {
     const { cpu, memory, system } = await world.meanwhile(world.driver.nodeFacts());
@@ -266,5 +268,5 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     expect(memory.totalMib).toBeGreaterThan(0n);
     expect(system).toMatchObject({ accelerator: 'qemu' });
     expect(system.hypervisor).toMatch(/^QEMU \d+\.\d+\.\d+$/);
-  }, 30_000);
+  });
 });

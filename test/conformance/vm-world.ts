@@ -57,6 +57,8 @@ export interface Backend {
   makeDisk(path: string): Promise<void>;
   /** A guest's process dies. */
   kill(id: string): Promise<void>;
+  /** libvirtd dies and starts again; guests stay. */
+  restart(): Promise<void>;
   /** Lets so much of the driver's time pass. */
   pass(ms: number): Promise<void>;
   stop(): Promise<void>;
@@ -74,6 +76,7 @@ export async function fakeBackend(options: Partial<FakeLibvirtdOptions> = {}): P
     connect: () => daemon.connect(),
     makeDisk: async () => undefined,
     kill: async (id) => daemon.kill(id),
+    restart: async () => daemon.restart(),
     async pass(ms) {
       clock.advance(ms);
       for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
@@ -107,6 +110,7 @@ export async function realBackend(): Promise<Backend> {
       const pid = await daemon.exec('cat', `/run/libvirt/qemu/lqx-${id}.pid`);
       await daemon.exec('kill', '-9', pid.trim());
     },
+    restart: () => daemon.restart(),
     pass: (ms) => wait(ms / SPEED),
     stop: () => daemon.stop(),
   };

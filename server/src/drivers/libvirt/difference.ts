@@ -6,6 +6,7 @@ import { PowerState, type VirtualMachine } from '@limiquantix/proto/compute/v1/v
 import { formatXml, type XmlElement } from '../../wire/libvirt/xml.js';
 import { seedDocuments } from './cloud-init.js';
 import {
+  type DeviceFrame,
   DISK_ALIAS,
   type DomainFrame,
   diskXml,
@@ -13,7 +14,8 @@ import {
   type Marks,
   NIC_ALIAS,
   nicXml,
-  rootPortsFor,
+  portsTaken,
+  SPARE_PORTS,
   scsiControllerXml,
 } from './domain-xml.js';
 import type { Decision, ObservedDomain, ObservedVm, VmAction } from './observed.js';
@@ -82,7 +84,11 @@ export function pendingPaths({ observed, wanted }: DifferenceInput): string[] {
   const live = observed.domain?.live;
   if (live === undefined) return [];
   const changes = changesBetween(wanted.plan, live.plan);
-  return unique(changes.filter(({ cost }) => cost === 'next-boot'));
+  const unplugged = missingDevices(wanted, live).slice(freePorts(live));
+  return [
+    ...unique(changes.filter(({ cost }) => cost === 'next-boot')),
+    ...unplugged.map(({ path }) => path),
+  ];
 }
 
 /** The marks that the domain has, or those of a new one. */
@@ -151,7 +157,7 @@ function frameOf(input: DifferenceInput): DomainFrame {
     ...node,
     marks: marksOf(input),
     machine: config?.machine || MACHINE,
-    rootPorts: Math.max(config?.rootPorts ?? 0, rootPortsFor(wanted.plan)),
+    rootPorts: Math.max(config?.rootPorts ?? 0, portsTaken(wanted.plan) + SPARE_PORTS),
     addresses: mergeAddresses(config?.addresses, observed.domain?.live?.addresses),
   };
 }
@@ -215,25 +221,52 @@ function detachSteps({ observed, nowMs }: DifferenceInput, leaving: readonly Lea
   return { actions, waits, notes: [], againAfterMs };
 }
 
-/** Devices that the running guest lacks; one that replaces another waits until that is gone. */
+/** Plugs in what the running guest lacks, as far as it has ports; the rest waits for a boot. */
 function attachSteps({ wanted, node }: DifferenceInput, live: DomainReading): VmAction[] {
   const frame = { ...node, addresses: new Map<string, XmlElement>() };
-  const actions: VmAction[] = [];
-  for (const [name, disk] of wanted.plan.disks) {
-    if (live.plan.disks.has(name)) continue;
-    if (disk.bus === 'scsi' && !live.hasScsiController && actions.length === 0) {
-      const xml = formatXml(scsiControllerXml(frame));
-      actions.push({ kind: 'attach', device: 'ua-scsi', xml });
-    }
-    const xml = formatXml(diskXml(name, { ...disk, bootOrder: undefined }, frame));
-    actions.push({ kind: 'attach', device: DISK_ALIAS + name, xml });
+  const missing = missingDevices(wanted, live).slice(0, freePorts(live));
+  return missing.map(({ device, xmlOf }) => ({
+    kind: 'attach',
+    device,
+    xml: formatXml(xmlOf(frame)),
+  }));
+}
+
+interface MissingDevice {
+  readonly path: string;
+  readonly device: string;
+  readonly xmlOf: (frame: DeviceFrame) => XmlElement;
+}
+
+/** What the running guest lacks; a device that replaces another waits until that is gone. */
+function missingDevices({ plan }: Wanted, live: DomainReading): MissingDevice[] {
+  const missing: MissingDevice[] = [];
+  const disks = [...plan.disks].filter(([name]) => !live.plan.disks.has(name));
+  if (disks.some(([, { bus }]) => bus === 'scsi') && !live.hasScsiController) {
+    missing.push({ path: 'spec.disks', device: 'ua-scsi', xmlOf: scsiControllerXml });
   }
-  for (const [name, nic] of wanted.plan.nics) {
+  for (const [name, disk] of disks) {
+    if (disk.bus === 'sata') continue;
+    missing.push({
+      path: `spec.disks["${name}"]`,
+      device: DISK_ALIAS + name,
+      xmlOf: (frame) => diskXml(name, { ...disk, bootOrder: undefined }, frame),
+    });
+  }
+  for (const [name, nic] of plan.nics) {
     if (live.plan.nics.has(name)) continue;
-    const xml = formatXml(nicXml(name, nic, frame));
-    actions.push({ kind: 'attach', device: NIC_ALIAS + name, xml });
+    missing.push({
+      path: `spec.nics["${name}"]`,
+      device: NIC_ALIAS + name,
+      xmlOf: (frame) => nicXml(name, nic, frame),
+    });
   }
-  return actions;
+  return missing;
+}
+
+/** PCI Express ports that nothing is plugged into. */
+function freePorts(live: DomainReading): number {
+  return Math.max(0, live.rootPorts - portsTaken(live.plan));
 }
 
 function earliest(a: number | undefined, b: number | undefined): number | undefined {

@@ -21,7 +21,7 @@ import { explain } from './libvirt-error.js';
 import type { NodeFiles } from './node-files.js';
 import type { ObservedDomain, VmAction } from './observed.js';
 import { Attempt, isStartingUp } from './power.js';
-import { readDomain } from './read-domain.js';
+import { type DomainReading, readDomain } from './read-domain.js';
 import { createSeed } from './seed.js';
 import { VolumeUse, type VolumeUser } from './volume-use.js';
 
@@ -53,6 +53,8 @@ export class Domains {
   /** When guests were last asked for something; only limits how often, so it may be lost. */
   readonly #attempts = new Map<string, Map<string, number>>();
   readonly #volumes = new VolumeUse();
+  /** What was read last: most looks find the same text again. */
+  readonly #texts = new Map<string, { config: ReadText; live: ReadText | undefined }>();
   #scanned: Promise<void> | undefined;
 
   constructor(options: DomainsOptions) {
@@ -129,6 +131,7 @@ export class Domains {
       }
       await this.#options.files.removeAll(vmId);
       this.#volumes.note(vmId, undefined);
+      this.#texts.delete(vmId);
       this.#attempts.delete(vmId);
     });
   }
@@ -186,8 +189,11 @@ export class Domains {
       api.xmlDesc(ref, XmlFlag.SECURE | XmlFlag.INACTIVE),
       api.xmlDesc(ref, XmlFlag.SECURE),
     ]);
-    const live = ACTIVE.includes(state) ? readDomain(currentXml) : undefined;
-    return { state, reason, persistent, config: readDomain(inactiveXml), live };
+    const previous = this.#texts.get(vmId);
+    const config = readAgain(previous?.config, inactiveXml);
+    const live = ACTIVE.includes(state) ? readAgain(previous?.live, currentXml) : undefined;
+    this.#texts.set(vmId, { config, live });
+    return { state, reason, persistent, config: config.reading, live: live?.reading };
   }
 
   async #perform(vmId: string, action: VmAction): Promise<void> {
@@ -253,6 +259,16 @@ export class Domains {
   #noteFirst(vmId: string, attempt: string): void {
     if (!this.#attempts.get(vmId)?.has(attempt)) this.#note(vmId, attempt);
   }
+}
+
+/** A definition and what it says. */
+interface ReadText {
+  readonly text: string;
+  readonly reading: DomainReading;
+}
+
+function readAgain(previous: ReadText | undefined, text: string): ReadText {
+  return previous?.text === text ? previous : { text, reading: readDomain(text) };
 }
 
 /** Starts the domain, then notes that it runs: a crash in between is mended by `decidePower`. */

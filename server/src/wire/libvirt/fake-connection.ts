@@ -130,7 +130,7 @@ function definitionCalls(daemon: FakeLibvirtd, run: Run) {
           : (domain.live ?? domain.persistent);
         if (definition === undefined) throw invalidOperation('domain has no definition');
         const secure = (flags & XmlFlag.SECURE) !== 0;
-        return formatXml(secure ? definition : withoutPasswords(definition));
+        return secure ? textOf(definition) : formatXml(withoutPasswords(definition));
       }),
     isPersistent: (ref: Domain) =>
       run('isPersistent', () => daemon.find(ref.uuid, ref.name).persistent !== undefined),
@@ -322,6 +322,17 @@ function withMemory(definition: XmlElement, memoryKib: bigint, flags: number): X
 function replaceChild(definition: XmlElement, child: XmlElement): XmlElement {
   const others = definition.children.filter((each) => each.name !== child.name);
   return withChildren(definition, [...others, child]);
+}
+
+/** Definitions are never changed in place, so the text of each is made once. */
+const texts = new WeakMap<XmlElement, string>();
+
+function textOf(definition: XmlElement): string {
+  const known = texts.get(definition);
+  if (known !== undefined) return known;
+  const text = formatXml(definition);
+  texts.set(definition, text);
+  return text;
 }
 
 function withoutPasswords(element: XmlElement): XmlElement {
