@@ -7,7 +7,15 @@ import { pathToString } from '@bufbuild/protobuf/reflect';
 import type { Validator } from '@bufbuild/protovalidate';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { type AttributePath, isInside, pathText } from '../value/path.js';
-import { isObject, isUnknown, type ObjectValue } from '../value/value.js';
+import {
+  isList,
+  isNumber,
+  isObject,
+  isUnknown,
+  numberText,
+  type ObjectValue,
+  type Value,
+} from '../value/value.js';
 import { type Diagnostic, problem } from './diagnostic.js';
 import { parseDuration } from './duration.js';
 import { locate } from './locate.js';
@@ -30,7 +38,7 @@ export function validateResource(
     if (last?.kind === 'oneof') continue;
     const path = locate(shape, pathToString(violation.field));
     if (open.some((other) => isInside(path, other) || isInside(other, path))) continue;
-    problems.push(invalid(path, violation.message));
+    problems.push(invalid(path, violation.message + given(config, path)));
   }
   return [...problems, ...timeoutProblems(config)];
 }
@@ -40,6 +48,23 @@ export function invalid(path: AttributePath, message: string): Diagnostic {
   const name = path.length === 0 ? 'configuration' : pathText(path);
   return problem(`Invalid ${name}`, message, path);
 }
+
+/** The plain value that breaks a rule, for the message; secrets are in no message. */
+function given(config: ObjectValue, path: AttributePath): string {
+  let value: Value = config;
+  for (const step of path) {
+    const key = 'attribute' in step ? step.attribute : 'key' in step ? step.key : step.index;
+    if (String(key).endsWith('_wo')) return '';
+    if (isObject(value)) value = value[key] ?? null;
+    else value = isList(value) ? (value[Number(key)] ?? null) : null;
+  }
+  if (isNumber(value)) return `; it is ${numberText(value)}`;
+  const isShort = typeof value === 'string' && value !== '' && value.length <= givenLengthMax;
+  return isShort ? `; it is ${JSON.stringify(value)}` : '';
+}
+
+/** A longer text is not worth showing. */
+const givenLengthMax = 80;
 
 function timeoutProblems(config: ObjectValue): Diagnostic[] {
   const timeouts = config['timeouts'];

@@ -7,9 +7,8 @@ import { DiagnosticError, problem } from '../engine/diagnostic.js';
 import { readDataSource, validateDataSource } from '../engine/read.js';
 import { providerType } from '../schema/provider-shape.js';
 import { isUnknown, type ObjectValue } from '../value/value.js';
-import { encodeDiagnostics } from './diagnostics.js';
 import { decodeObject, encodeDynamic } from './dynamic-value.js';
-import { answer, told } from './resource-rpcs.js';
+import { told } from './resource-rpcs.js';
 import type { Rpcs } from './rpc.js';
 import type { Session } from './session.js';
 
@@ -37,13 +36,14 @@ export function providerRpcs(session: Session, { connect, stop }: ProviderEffect
     getMetadata: () => ({ diagnostics: [] }),
 
     validateProviderConfig: ({ config }) =>
-      answer(async () => {
+      session.answer(async () => {
         decodeObject(config, providerType);
         return {};
       }),
 
-    configureProvider: ({ config }) =>
-      answer(async () => {
+    configureProvider: ({ config, terraformVersion }) =>
+      session.answer(async () => {
+        session.meet(terraformVersion);
         const value = decodeObject(config, providerType) ?? {};
         const isOpen = Object.values(value).some(isUnknown);
         session.configure(isOpen ? 'unknown' : await connect(value));
@@ -51,14 +51,14 @@ export function providerRpcs(session: Session, { connect, stop }: ProviderEffect
       }),
 
     validateDataResourceConfig: ({ typeName, config }) =>
-      answer(async () => {
+      session.answer(async () => {
         const source = session.dataSource(typeName);
         validateDataSource(source, decodeObject(config, source.object.type) ?? {});
         return {};
       }),
 
     readDataSource: ({ typeName, config }) =>
-      answer(async () => {
+      session.answer(async () => {
         const source = session.dataSource(typeName);
         const value = decodeObject(config, source.object.type);
         if (value === null) {
@@ -69,7 +69,7 @@ export function providerRpcs(session: Session, { connect, stop }: ProviderEffect
         const state = await told(source.resource, { verb, name }, () =>
           readDataSource(source, value, session.api),
         );
-        return { state: encodeDynamic(state), diagnostics: encodeDiagnostics([]) };
+        return { state: encodeDynamic(state), diagnostics: [] };
       }),
 
     stopProvider: () => {

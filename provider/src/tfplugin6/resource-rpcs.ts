@@ -12,7 +12,7 @@ import { decodePrivate, encodePrivate } from '../engine/private-state.js';
 import { importResource, readResource } from '../engine/read.js';
 import { validateResource } from '../engine/validate.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
-import { diagnosticsOf, encodeDiagnostics, encodePath } from './diagnostics.js';
+import { diagnosticsOf, encodePath } from './diagnostics.js';
 import { decodeObject, encodeDynamic } from './dynamic-value.js';
 import type { Rpcs } from './rpc.js';
 import type { Session } from './session.js';
@@ -35,16 +35,16 @@ const schemaVersion = 0n;
 export function resourceRpcs(session: Session): ResourceRpcs {
   return {
     validateResourceConfig: ({ typeName, config }) =>
-      answer(async () => {
+      session.answer(async () => {
         const shape = session.resource(typeName);
         const value = decodeObject(config, shape.object.type);
         if (value === null) return {};
         const found = validateResource(shape, value, await session.rules());
-        return { diagnostics: encodeDiagnostics(found) };
+        return { diagnostics: session.tell(found) };
       }),
 
     upgradeResourceState: ({ version, rawState }) =>
-      answer(async () => {
+      session.answer(async () => {
         if (version !== schemaVersion || rawState === undefined || rawState.json.length === 0) {
           const detail = `the state has version ${version}: use the provider that wrote it, or a newer one`;
           throw new DiagnosticError([problem('The state cannot be read', detail)]);
@@ -54,7 +54,7 @@ export function resourceRpcs(session: Session): ResourceRpcs {
       }),
 
     readResource: ({ typeName, currentState, private: kept }) =>
-      answer(async () => {
+      session.answer(async () => {
         const shape = session.resource(typeName);
         const prior = decodeObject(currentState, shape.object.type);
         if (prior === null) return { newState: encodeDynamic(null), private: kept };
@@ -64,7 +64,7 @@ export function resourceRpcs(session: Session): ResourceRpcs {
       }),
 
     planResourceChange: (request) =>
-      answer(async () => {
+      session.answer(async () => {
         const shape = session.resource(request.typeName);
         const { type } = shape.object;
         const isDeletion = decodeObject(request.proposedNewState, type) === null;
@@ -80,7 +80,7 @@ export function resourceRpcs(session: Session): ResourceRpcs {
           plannedState: encodeDynamic(plan.planned),
           requiresReplace: plan.replace.map(encodePath),
           plannedPrivate: encodePrivate(plan.private),
-          diagnostics: encodeDiagnostics(plan.diagnostics),
+          diagnostics: session.tell(plan.diagnostics),
         };
       }),
 
@@ -99,11 +99,11 @@ export function resourceRpcs(session: Session): ResourceRpcs {
         return {
           newState: encodeDynamic(applied.state),
           private: encodePrivate(applied.private),
-          diagnostics: encodeDiagnostics(applied.diagnostics),
+          diagnostics: session.tell(applied.diagnostics),
         };
       } catch (error) {
         // Whatever was there is still what Terraform knows.
-        const diagnostics = encodeDiagnostics(diagnosticsOf(error));
+        const diagnostics = session.tell(diagnosticsOf(error));
         return request.priorState === undefined
           ? { diagnostics }
           : { newState: request.priorState, diagnostics };
@@ -111,7 +111,7 @@ export function resourceRpcs(session: Session): ResourceRpcs {
     },
 
     importResourceState: ({ typeName, id }) =>
-      answer(async () => {
+      session.answer(async () => {
         const shape = session.resource(typeName);
         const attempt = { verb: 'import', name: id } as const;
         const state = await told(shape, attempt, () => importResource(shape, id, session.api));
@@ -119,24 +119,13 @@ export function resourceRpcs(session: Session): ResourceRpcs {
       }),
 
     generateResourceConfig: ({ typeName, state }) =>
-      answer(async () => {
+      session.answer(async () => {
         const shape = session.resource(typeName);
         const value = decodeObject(state, shape.object.type);
         const config = value === null ? null : generateConfig(shape.object, value);
         return { config: encodeDynamic(config) };
       }),
   };
-}
-
-/** Answers, with diagnostics in place of an error. */
-export async function answer<T>(
-  work: () => Promise<T>,
-): Promise<T | { diagnostics: ReturnType<typeof encodeDiagnostics> }> {
-  try {
-    return await work();
-  } catch (error) {
-    return { diagnostics: encodeDiagnostics(diagnosticsOf(error)) };
-  }
 }
 
 /** Does the work; tells what failed in the control plane's words and at the user's attribute. */

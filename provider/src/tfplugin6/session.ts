@@ -4,10 +4,11 @@
  */
 import type { Validator } from '@bufbuild/protovalidate';
 import type { Api } from '../engine/api.js';
-import { DiagnosticError, problem } from '../engine/diagnostic.js';
+import { type Diagnostic, DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { Files } from '../engine/files.js';
 import { type DataSourceShape, dataSourceShapes } from '../schema/data-source-shape.js';
 import { type ResourceShape, resourceShapes } from '../schema/resource-shape.js';
+import { diagnosticsOf, encodeDiagnostics, type Precision, precisionOf } from './diagnostics.js';
 
 /** What a session needs from outside. */
 export interface SessionEffects {
@@ -20,6 +21,7 @@ export interface SessionEffects {
 /** The state of a provider process. */
 export class Session {
   readonly effects: SessionEffects;
+  private precision: Precision = 'two_steps';
   private readonly shapes = resourceShapes();
   private dataSources: ReadonlyMap<string, DataSourceShape> | undefined;
   private configured: Api | 'unknown' | undefined;
@@ -32,6 +34,27 @@ export class Session {
   /** Sets the control plane; `unknown` while the provider's configuration isn't known yet. */
   configure(api: Api | 'unknown'): void {
     this.configured = api;
+  }
+
+  /** Takes note of Terraform's version, which is known from the provider's configuration on. */
+  meet(terraformVersion: string): void {
+    this.precision = precisionOf(terraformVersion);
+  }
+
+  /** Diagnostics to send. */
+  tell(diagnostics: readonly Diagnostic[]): ReturnType<typeof encodeDiagnostics> {
+    return encodeDiagnostics(diagnostics, this.precision);
+  }
+
+  /** Answers, with diagnostics in place of an error. */
+  async answer<T>(
+    work: () => Promise<T>,
+  ): Promise<T | { diagnostics: ReturnType<typeof encodeDiagnostics> }> {
+    try {
+      return await work();
+    } catch (error) {
+      return { diagnostics: this.tell(diagnosticsOf(error)) };
+    }
   }
 
   /** The control plane. Throws DiagnosticError if there is none yet. */

@@ -42,7 +42,7 @@ export function unsupportedRpcs(): UnsupportedRpcs {
 
 function refused(what: string): { diagnostics: ReturnType<typeof encodeDiagnostics> } {
   const detail = `terraform-provider-limiquantix does not support ${what}`;
-  return { diagnostics: encodeDiagnostics([problem('Not supported', detail)]) };
+  return { diagnostics: encodeDiagnostics([problem('Not supported', detail)], 'whole') };
 }
 
 async function* only<T>(item: T): AsyncIterable<T> {

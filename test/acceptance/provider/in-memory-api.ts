@@ -29,6 +29,8 @@ export interface InMemoryApi {
   readonly calls: string[];
   /** The update masks received. */
   readonly masks: string[][];
+  /** Refuses the next call of a verb for a field. */
+  refuseNext(verb: string, field: string, description: string): void;
   /** Breaks every connection, as a restart of the server does. */
   dropConnections(): void;
   close(): Promise<void>;
@@ -42,7 +44,9 @@ export async function startInMemoryApi({ tls = false } = {}): Promise<InMemoryAp
   const store = new MemoryStore();
   const calls: string[] = [];
   const masks: string[][] = [];
-  const routes = (router: ConnectRouter): void => registerAll(router, { store, calls, masks });
+  const refusals = new Map<string, { field: string; description: string }>();
+  const routes = (router: ConnectRouter): void =>
+    registerAll(router, { store, calls, masks, refusals });
   const handler = connectNodeAdapter({ routes });
   const certificate = tls ? selfSigned({ nowMs: Date.now(), serial: randomBytes(16) }) : undefined;
   const server: Http2Server =
@@ -62,6 +66,7 @@ export async function startInMemoryApi({ tls = false } = {}): Promise<InMemoryAp
     store,
     calls,
     masks,
+    refuseNext: (verb, field, description) => refusals.set(verb, { field, description }),
     dropConnections: () => {
       for (const session of sessions) session.destroy();
     },
@@ -77,6 +82,7 @@ interface Context {
   readonly store: MemoryStore;
   readonly calls: string[];
   readonly masks: string[][];
+  readonly refusals: Map<string, { field: string; description: string }>;
 }
 
 function registerAll(router: ConnectRouter, context: Context): void {
@@ -106,7 +112,7 @@ function registerAll(router: ConnectRouter, context: Context): void {
 type Fields = Record<string, unknown>;
 
 function handlerOf(type: StoredType, method: DescMethod, context: Context): unknown {
-  const { store, calls, masks } = context;
+  const { store, calls, masks, refusals } = context;
   const [verb = ''] = method.name.match(/^[A-Z][a-z]+/) ?? [];
   const one = method.input.fields.find(({ message }) => message === type.message)?.localName ?? '';
   const out = method.output.fields.find(({ message }) => message === type.message)?.localName ?? '';
@@ -147,6 +153,9 @@ function handlerOf(type: StoredType, method: DescMethod, context: Context): unkn
   };
   return (request: Fields, context: HandlerContext) => {
     enter(context);
+    const refusal = refusals.get(verb);
+    refusals.delete(verb);
+    if (refusal !== undefined) throw invalid([refusal]);
     return act(request);
   };
 }
@@ -162,7 +171,11 @@ function check(type: StoredType, resource: Message | undefined): asserts resourc
     field: pathToString(field),
     description: message,
   }));
-  throw new ConnectError('the request is not valid', Code.InvalidArgument, undefined, [
+  throw invalid(fieldViolations);
+}
+
+function invalid(fieldViolations: { field: string; description: string }[]): ConnectError {
+  return new ConnectError('the request is not valid', Code.InvalidArgument, undefined, [
     { desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) },
   ]);
 }

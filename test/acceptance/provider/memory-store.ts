@@ -6,6 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { clone, create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { ErrorInfoSchema } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import type { ResourceOptions } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { ConditionStatus, EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import type { AnyResource, AnyStatus } from '../../../provider/src/engine/fields.js';
@@ -46,6 +47,7 @@ export class MemoryStore {
   private readonly timers = new Set<NodeJS.Timeout>();
   private wake: (() => void)[] = [];
   private addresses = 10;
+  private compactedAt = 0n;
 
   add(type: StoredType): void {
     this.types.set(type.name, type);
@@ -122,7 +124,26 @@ export class MemoryStore {
     this.write(stored, resource, EventType.MODIFIED, false);
   }
 
+  /** Brings a resource's status about at once. */
+  settleNow(type: string, id: string): void {
+    const stored = this.types.get(type);
+    if (stored !== undefined) this.settle(stored, id);
+  }
+
+  /** Forgets all events so far: a watch from before is refused. */
+  compact(): void {
+    this.compactedAt = this.revision;
+    for (const events of this.events.values()) events.length = 0;
+  }
+
   async *watch(type: StoredType, from: bigint, signal: AbortSignal): AsyncIterable<StoredEvent> {
+    if (from < this.compactedAt) {
+      const detail = {
+        desc: ErrorInfoSchema,
+        value: { reason: 'COMPACTED', domain: 'limiquantix' },
+      };
+      throw new ConnectError('too old', Code.OutOfRange, undefined, [detail]);
+    }
     let position = from;
     while (!signal.aborted) {
       for (const event of this.events.get(type.name) ?? []) {

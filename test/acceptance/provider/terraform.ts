@@ -23,6 +23,8 @@ export interface Workspace {
   write(configuration: string): void;
   /** Runs terraform; the exit code is part of the answer. */
   run(...args: string[]): Promise<TerraformRun>;
+  /** Runs terraform with a way to press Ctrl-C. */
+  begin(...args: string[]): { readonly done: Promise<TerraformRun>; interrupt(): void };
   /** The attributes of a resource in the state. */
   attributes(address: string): Promise<Record<string, unknown>>;
   remove(): void;
@@ -63,18 +65,26 @@ export function createWorkspace(
     CHECKPOINT_DISABLE: '1',
     ...environment,
   };
-  const run = (...args: string[]): Promise<TerraformRun> =>
-    new Promise((resolve) => {
+  const begin: Workspace['begin'] = (...args) => {
+    let interrupt = (): void => undefined;
+    const done = new Promise<TerraformRun>((resolve) => {
       const options = { cwd: folder, env, timeout: runTimeoutMs, maxBuffer: 64 * 1024 * 1024 };
-      execFile('terraform', [...args, '-no-color'], options, (error, stdout, stderr) => {
+      const [command = '', ...rest] = args;
+      const all = [command, ...(command === 'state' ? [] : ['-no-color']), ...rest];
+      const child = execFile('terraform', all, options, (error, stdout, stderr) => {
         const code = error === null ? 0 : Number(error.code ?? 1);
         resolve({ code, text: `${stdout}\n${stderr}` });
       });
+      interrupt = () => child.kill('SIGINT');
     });
+    return { done, interrupt: () => interrupt() };
+  };
+  const run: Workspace['run'] = (...args) => begin(...args).done;
   return {
     folder,
     write: (configuration) => writeFileSync(join(folder, 'main.tf'), preamble + configuration),
     run,
+    begin,
     async attributes(address) {
       const { text } = await run('show', '-json');
       const line = text.split('\n').find((candidate) => candidate.startsWith('{')) ?? '{}';
