@@ -95,8 +95,14 @@ test('the driver goes on after libvirtd was restarted', async () => {
   const world = new World(backend);
   world.putVm({});
   await world.settled();
+  await world.until('connected', ({ guestInfo }) => guestInfo?.agentConnected === true);
   await backend.restart();
-  await world.until('there again', ({ powerState }) => powerState === PowerState.RUNNING);
+  for (let second = 0; second < 120; second += 1) {
+    await backend.pass(1_000);
+    await world.reconcile();
+    expect(world.status().guestInfo?.agentConnected).toBe(true);
+  }
+  expect(world.status().powerState).toBe(PowerState.RUNNING);
   expect(world.status().restartCount).toBe(0);
   await world.stop();
 });

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Cancel, Clock } from '../../reconcile/clock.js';
 import type { Domain, LibvirtApi } from '../../wire/libvirt/api.js';
+import { LibvirtClosedError } from '../../wire/libvirt/errors.js';
 import { askGuest, type GuestFacts, NO_GUEST_FACTS } from './guest-agent.js';
 
 /** Agents that are asked at one time. */
@@ -114,7 +115,9 @@ export class GuestWatch {
   async #answer(watched: Watched): Promise<GuestFacts> {
     try {
       return await askGuest(await this.#options.api(), watched.domain);
-    } catch {
+    } catch (error) {
+      // Without libvirtd nothing is known to have changed; it is back soon.
+      if (error instanceof LibvirtClosedError) return watched.facts;
       return { ...watched.facts, agentConnected: false };
     }
   }
