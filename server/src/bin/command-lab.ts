@@ -103,7 +103,8 @@ function addNodeCommands(command: Command, cli: Cli): void {
     .argument('<command...>', 'the command and its arguments, after --')
     .passThroughOptions()
     .action(async (node: string, words: string[], { dir }: DirOption) => {
-      const code = await labExec({ dir, node, command: words });
+      const inner = words[0] === '--' ? words.slice(1) : words;
+      const code = await labExec({ dir, node, command: inner });
       if (code !== 0) throw new CommanderError(code, 'lab.exec', '');
     });
 }
