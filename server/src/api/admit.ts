@@ -5,12 +5,12 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import type { AdmissionResult, ChildWrite } from '../decide/admission.js';
 import { intentChanges } from '../resource/changes.js';
 import { LimiError } from '../resource/error.js';
 import { specReferences } from '../resource/references.js';
 import type { AnyResource, AnyStatus } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import type { AdmissionResult, ChildWrite } from './admission.js';
 import type { ApiContext } from './api-context.js';
 import { changedHeader, deletedHeader, newHeader } from './header.js';
 import { WritePlan } from './write-plan.js';

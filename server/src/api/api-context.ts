@@ -3,12 +3,12 @@
  * that was answered before. No operation reads the clock, chance or ids from anywhere else.
  */
 import { Code } from '@connectrpc/connect';
+import type { AdmissionTable } from '../decide/admission.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { CommitResult, Store } from '../store/store.js';
 import type { View } from '../view/view.js';
-import type { AdmissionTable } from './admission.js';
 import type { Validate } from './validation.js';
 import type { WritePlan } from './write-plan.js';
 

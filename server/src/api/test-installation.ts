@@ -16,6 +16,8 @@ import {
 } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { type AdmissionTable, admissionTable } from '../decide/admission.js';
+import { claimsOf } from '../decide/claims.js';
 import { CertificateAuthority } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
 import { type Log, silentLog } from '../log.js';
@@ -24,7 +26,6 @@ import { createIds } from '../resource/new-id.js';
 import { contractTypes } from '../resource/type-registry.js';
 import { openSqliteStore } from '../store/sqlite.js';
 import { View } from '../view/view.js';
-import { type AdmissionTable, admissionTable } from './admission.js';
 import type { ApiContext } from './api-context.js';
 import { nodeOf } from './caller.js';
 import { joinNode } from './join-node.js';
@@ -121,7 +122,7 @@ async function openContext(
   const nowMs = () => clock.nowMs();
   const store = openSqliteStore({ path, nowMs, historyRevisionsMax });
   const onFailure = (error: unknown) => errors.push(String(error));
-  const view = new View({ store, types: contractTypes, clock, onFailure });
+  const view = new View({ store, types: contractTypes, clock, onFailure, claimsOf });
   await view.start();
   return {
     types: contractTypes,

@@ -3,6 +3,8 @@
  * them (names, references, owners, claims, deletion marks) and what must hold so that no two
  * commits ever contradict each other. The one place that knows which keys guard what.
  */
+
+import type { Claim } from '../decide/admission.js';
 import {
   childPrefix,
   claimIndexKey,
@@ -15,7 +17,6 @@ import { specReferences } from '../resource/references.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { Requirement, Transaction, Write } from '../store/store.js';
-import type { Claim } from './admission.js';
 
 /** A transaction in the making. */
 export class WritePlan {

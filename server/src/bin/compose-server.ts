@@ -20,6 +20,7 @@ import { registerUploads } from '../api/upload-service.js';
 import { Uploads } from '../api/uploads.js';
 import { createValidate } from '../api/validation.js';
 import { admission } from '../decide/admission-table.js';
+import { claimsOf } from '../decide/claims.js';
 import { CertificateAuthority, type KeyPair } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
 import { Downloader } from '../library/download.js';
@@ -148,7 +149,7 @@ async function openContext(
   onStop(() => store.close());
   const types = contractTypes;
   const onFailure = (err: unknown): void => log.error('the view lost the store', { err });
-  const view = new View({ store, types, clock, onFailure });
+  const view = new View({ store, types, clock, onFailure, claimsOf });
   await view.start();
   onStop(() => view.stop());
   return { types, store, view, admission, validate: createValidate(), newId, nowMs, random };

@@ -1,5 +1,5 @@
 /** Which admission each type has. A type without a row is stored as the user wrote it. */
-import { type AdmissionTable, admissionTable, admits } from '../api/admission.js';
+import { type AdmissionTable, admissionTable, admits } from './admission.js';
 import { admitNetwork } from './admit-network.js';
 import { admitPort } from './admit-port.js';
 import { admitVm } from './admit-vm.js';

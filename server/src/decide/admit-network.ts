@@ -7,8 +7,8 @@ import {
   type VirtualNetwork,
   VirtualNetworkStatusSchema,
 } from '@limiquantix/proto/network/v1/network_pb.js';
-import type { AdmissionInput, AdmissionResult } from '../api/admission.js';
 import { type FieldViolation, LimiError } from '../resource/error.js';
+import type { AdmissionInput, AdmissionResult } from './admission.js';
 import { contains, type Ipv4Subnet, isHostAddress, parseCidr, parseIpv4 } from './ipv4.js';
 
 const prefixLengthMin = 8;

@@ -11,11 +11,11 @@ import {
   type PortStatus,
   PortStatusSchema,
 } from '@limiquantix/proto/network/v1/port_pb.js';
-import type { AdmissionInput, AdmissionResult, Claim } from '../api/admission.js';
 import type { Random } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import { ipClaimKey, macClaimKey } from '../resource/keys.js';
-import type { Lookup } from '../resource/lookup.js';
+import type { AdmissionLookup } from '../resource/lookup.js';
+import type { AdmissionInput, AdmissionResult, Claim } from './admission.js';
 import { decideAddress, decideMac, refuseFixedAddress } from './ipam.js';
 
 /** Decides on a port of its own. */
@@ -34,7 +34,7 @@ export function admitPort(input: AdmissionInput<Port>): AdmissionResult<Port> {
 export interface PortQuestion {
   readonly port: Port;
   readonly previous: Port | undefined;
-  readonly lookup: Lookup;
+  readonly lookup: AdmissionLookup;
   readonly random: Random;
   /** The path of the port's fields in what the user wrote: `spec`, or `spec.nics["lan"].port`. */
   readonly path: string;
@@ -79,23 +79,26 @@ function chooseAddress(question: PortQuestion, networkId: string): string {
   if (network === undefined || subnet === undefined) {
     throw invalid(`${path}.network_id`, `there is no network with the id ${networkId}`);
   }
-  const holders = new Map<string, string>();
-  for (const other of lookup.referrers<Port>('port', networkId)) {
-    if (other.id === port.id) continue;
-    for (const ip of other.status?.ipAddresses ?? []) holders.set(ip, other.name);
-  }
+  const claimant = (ip: string): string | undefined => {
+    const id = lookup.claimant(ipClaimKey(networkId, ip));
+    return id === port.id ? undefined : id;
+  };
   const fixed = port.spec?.ipAddresses[0];
   if (fixed !== undefined) {
     const refusal = refuseFixedAddress(subnet, fixed);
     if (refusal !== undefined) throw invalid(`${path}.ip_addresses[0]`, refusal);
-    const holder = alsoTaken?.has(fixed) ? 'another interface of this machine' : holders.get(fixed);
-    if (holder !== undefined) throw taken(`${path}.ip_addresses[0]`, fixed, network.name, holder);
+    const holder = alsoTaken?.has(fixed) ? 'of this very machine' : claimant(fixed);
+    if (holder !== undefined) {
+      const name = lookup.get('port', holder)?.name ?? holder;
+      throw taken(`${path}.ip_addresses[0]`, fixed, network.name, name);
+    }
     return fixed;
   }
   const kept =
     previous?.spec?.ipAddresses.length === 0 ? previous.status?.ipAddresses[0] : undefined;
   if (kept !== undefined) return kept;
-  const isTaken = (ip: string): boolean => holders.has(ip) || alsoTaken?.has(ip) === true;
+  const isTaken = (ip: string): boolean =>
+    claimant(ip) !== undefined || alsoTaken?.has(ip) === true;
   const chosen = decideAddress({ subnet, isTaken, random });
   if (chosen !== undefined) return chosen;
   throw new LimiError({
@@ -106,12 +109,10 @@ function chooseAddress(question: PortQuestion, networkId: string): string {
   });
 }
 
-function chooseMac({ port, lookup, random, path }: PortQuestion): string {
-  const networkId = port.spec?.networkId ?? '';
-  const macs = new Set(
-    lookup.referrers<Port>('port', networkId).map((other) => other.status?.macAddress),
-  );
-  const mac = decideMac((candidate) => macs.has(candidate), random);
+function chooseMac({ lookup, random, path }: PortQuestion): string {
+  const isTaken = (candidate: string): boolean =>
+    lookup.claimant(macClaimKey(candidate)) !== undefined;
+  const mac = decideMac(isTaken, random);
   if (mac !== undefined) return mac;
   throw invalid(`${path}.mac_address`, 'no free MAC address was found; give one');
 }

@@ -6,9 +6,10 @@ import { type Port, PortSchema } from '@limiquantix/proto/network/v1/port_pb.js'
 import { ImageSchema } from '@limiquantix/proto/storage/v1/image_pb.js';
 import { type Volume, VolumeSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { LimiError } from '../resource/error.js';
-import type { Lookup } from '../resource/lookup.js';
+import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import { admitVm } from './admit-vm.js';
+import { claimsOf } from './claims.js';
 
 const network = create(VirtualNetworkSchema, {
   id: 'net',
@@ -27,7 +28,7 @@ const node = create(NodeSchema, {
 });
 
 /** A world of resources; what refers to what is said by hand, as the view's index would. */
-function worldOf(resources: Partial<Record<TypeName, object[]>>): Lookup {
+function worldOf(resources: Partial<Record<TypeName, object[]>>): AdmissionLookup {
   const all = new Map(
     Object.entries({ network: [network], image: [image], node: [node], ...resources }),
   );
@@ -45,6 +46,8 @@ function worldOf(resources: Partial<Record<TypeName, object[]>>): Lookup {
       list(type).filter((one) => refers(one, id)) as R[],
     list: <R extends AnyResource>(type: TypeName) => list(type) as R[],
     nowMs: () => 0,
+    findByName: ({ type, name }) => list(type).find((one) => one.name === name),
+    claimant: (key) => list('port').find((one) => claimsOf('port', one).includes(key))?.id,
   };
 }
 
@@ -146,7 +149,7 @@ test('refuses an address that another port has, and names the port', () => {
     id: 'p9',
     name: 'db-lan',
     spec: { networkId: 'net' },
-    status: { ipAddresses: ['10.0.0.3'] },
+    status: { macAddress: '52:54:00:00:00:09', ipAddresses: ['10.0.0.3'] },
   });
   const world = worldOf({ port: [other] });
   const error = refusal(() => admit(vm({ nics: { lan: nic('10.0.0.3') } }), undefined, world));

@@ -17,9 +17,9 @@ import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import { PortSchema, PortSpecSchema } from '@limiquantix/proto/network/v1/port_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { VolumeSchema, VolumeSpecSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import type { AdmissionInput, AdmissionResult, ChildWrite, Claim } from '../api/admission.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
+import type { AdmissionInput, AdmissionResult, ChildWrite, Claim } from './admission.js';
 import { decidePort } from './admit-port.js';
 import { refuseSmallVolume } from './admit-volume.js';
 import { candidateOf, constraintsOf, demandOf } from './candidates.js';
@@ -199,9 +199,7 @@ function childName(
 ): string {
   const tail = child.device.replaceAll('_', '-').replace(/-+$/, '');
   const name = `${next.name.slice(0, 62 - tail.length)}-${tail}`;
-  const isTaken = lookup
-    .list(type)
-    .some((other) => other.name === name && other.projectId === next.projectId);
+  const isTaken = lookup.findByName({ type, projectId: next.projectId, name }) !== undefined;
   return isTaken ? `${name.slice(0, 50)}-${child.id.slice(-12)}` : name;
 }
 

@@ -8,9 +8,9 @@ import {
   type VolumeSpec,
   VolumeStatusSchema,
 } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import type { AdmissionInput, AdmissionResult } from '../api/admission.js';
 import { LimiError } from '../resource/error.js';
 import type { Lookup } from '../resource/lookup.js';
+import type { AdmissionInput, AdmissionResult } from './admission.js';
 
 const gib = 1024n ** 3n;
 

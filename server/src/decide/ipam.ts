@@ -6,9 +6,6 @@ import type { Ipv4SubnetSpec } from '@limiquantix/proto/network/v1/network_pb.js
 import type { Random } from '../reconcile/clock.js';
 import { formatIpv4, isHostAddress, lastOf, parseCidr, parseIpv4 } from './ipv4.js';
 
-/** The choice looks at this many free addresses, so that concurrent creates seldom collide. */
-const candidatesMax = 64;
-
 /** Random MAC addresses that are tried. */
 const macAttemptsMax = 32;
 
@@ -20,20 +17,21 @@ export interface AddressQuestion {
   readonly random: Random;
 }
 
-/** A free address out of the subnet's pools, or undefined when none is left. */
+/**
+ * A free address out of the subnet's pools, or undefined when none is left. The search begins anywhere in
+ * the pools, so that it is short in a large network and creates at the same time seldom collide.
+ */
 export function decideAddress(question: AddressQuestion): string | undefined {
   const { subnet, isTaken, random } = question;
   const reserved = reservedAddresses(subnet);
-  const candidates: string[] = [];
-  for (const range of poolsOf(subnet)) {
-    for (let value = range.first; value <= range.last; value += 1) {
-      const address = formatIpv4(value);
-      if (reserved.has(address) || isTaken(address)) continue;
-      candidates.push(address);
-      if (candidates.length === candidatesMax) return candidates[pick(random, candidatesMax)];
-    }
+  const pools = poolsOf(subnet);
+  const total = pools.reduce((sum, pool) => sum + sizeOf(pool), 0);
+  const start = Math.floor(random() * total);
+  for (let offset = 0; offset < total; offset += 1) {
+    const address = formatIpv4(addressAt(pools, (start + offset) % total));
+    if (!reserved.has(address) && !isTaken(address)) return address;
   }
-  return candidates[pick(random, candidates.length)];
+  return undefined;
 }
 
 /** A fixed address that can't be had, and why; undefined if it can. */
@@ -71,11 +69,16 @@ export function gatewayOf(subnet: Ipv4SubnetSpec): string {
   return subnet.gateway ?? (parsed === undefined ? '' : formatIpv4(parsed.base + 1));
 }
 
+interface Pool {
+  readonly first: number;
+  readonly last: number;
+}
+
 function reservedAddresses(subnet: Ipv4SubnetSpec): Set<string> {
   return new Set([...subnet.reservedAddresses, gatewayOf(subnet)]);
 }
 
-function poolsOf(subnet: Ipv4SubnetSpec): { first: number; last: number }[] {
+function poolsOf(subnet: Ipv4SubnetSpec): Pool[] {
   const parsed = parseCidr(subnet.cidr);
   if (parsed === undefined) return [];
   const whole = { first: parsed.base + 1, last: lastOf(parsed) - 1 };
@@ -86,8 +89,18 @@ function poolsOf(subnet: Ipv4SubnetSpec): { first: number; last: number }[] {
   }));
 }
 
-function pick(random: Random, count: number): number {
-  return Math.floor(random() * count);
+function sizeOf({ first, last }: Pool): number {
+  return Math.max(0, last - first + 1);
+}
+
+/** The address at a place in the pools, counted from the first address of the first pool. */
+function addressAt(pools: readonly Pool[], place: number): number {
+  let rest = place;
+  for (const pool of pools) {
+    if (rest < sizeOf(pool)) return pool.first + rest;
+    rest -= sizeOf(pool);
+  }
+  throw new RangeError('the place is beyond the pools');
 }
 
 function hex(value: number): string {

@@ -12,3 +12,15 @@ export interface Lookup {
   /** The loop's clock, in milliseconds since 1970. */
   nowMs(): number;
 }
+
+/** What admission reads besides: who has a name, and who has a key that only one can have. */
+export interface AdmissionLookup extends Lookup {
+  /** The resource of a type that has a name in its project, or undefined. */
+  findByName(options: {
+    readonly type: TypeName;
+    readonly projectId: string;
+    readonly name: string;
+  }): AnyResource | undefined;
+  /** The id of the resource that has a claim, or undefined. The keys are of `resource/keys.ts`. */
+  claimant(key: string): string | undefined;
+}

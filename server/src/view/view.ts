@@ -8,7 +8,7 @@ import type { Clock } from '../reconcile/clock.js';
 import type { ViewChange } from '../reconcile/loop.js';
 import { LimiError } from '../resource/error.js';
 import { nameKey, parseRecordKey, recordPrefix } from '../resource/keys.js';
-import type { Lookup } from '../resource/lookup.js';
+import type { AdmissionLookup } from '../resource/lookup.js';
 import { decodeShared, nameKeyOf } from '../resource/record.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
@@ -22,6 +22,8 @@ export interface ViewOptions {
   readonly clock: Clock;
   /** Called when following the store failed; the view goes on by itself after a rest. */
   readonly onFailure: (error: unknown) => void;
+  /** The claims that a resource has, by what is in it; without it, `claimant` knows none. */
+  readonly claimsOf?: (type: TypeName, resource: AnyResource) => readonly string[];
 }
 
 const pageSize = 1000;
@@ -36,10 +38,11 @@ interface Waiter {
 }
 
 /** The view. `start` it before it is read. */
-export class View implements Lookup {
+export class View implements AdmissionLookup {
   readonly #options: ViewOptions;
   readonly #resources = new Map<TypeName, Map<string, AnyResource>>();
   readonly #names = new Map<string, string>();
+  readonly #claims = new Map<string, string>();
   readonly #references = new ReferenceIndex();
   readonly #listeners = new Set<(change: ViewChange) => void>();
   readonly #stop = new AbortController();
@@ -99,6 +102,10 @@ export class View implements Lookup {
   }): AnyResource | undefined {
     const id = this.#names.get(nameKey(options));
     return id === undefined ? undefined : this.get(options.type, id);
+  }
+
+  claimant(key: string): string | undefined {
+    return this.#claims.get(key);
   }
 
   /** Calls `listener` after each change, in order, from now on; returns what ends that. */
@@ -199,6 +206,7 @@ export class View implements Lookup {
     if (resource === undefined && previous === undefined) return;
     this.#references.change(type, previous, resource);
     this.#rename(type, previous, resource);
+    this.#reclaim(key, previous, resource);
     if (resource === undefined) resources.delete(key.id);
     else resources.set(key.id, resource);
     for (const listener of this.#listeners) listener({ key, resource, previous });
@@ -217,6 +225,21 @@ export class View implements Lookup {
       this.#names.delete(before);
     }
     if (after !== undefined && resource !== undefined) this.#names.set(after, resource.id);
+  }
+
+  #reclaim(
+    { type, id }: ResourceKey,
+    previous: AnyResource | undefined,
+    resource: AnyResource | undefined,
+  ): void {
+    const { claimsOf } = this.#options;
+    if (claimsOf === undefined) return;
+    for (const claim of previous === undefined ? [] : claimsOf(type, previous)) {
+      if (this.#claims.get(claim) === id) this.#claims.delete(claim);
+    }
+    for (const claim of resource === undefined ? [] : claimsOf(type, resource)) {
+      this.#claims.set(claim, id);
+    }
   }
 
   #advance(revision: bigint | undefined): void {

@@ -4,7 +4,7 @@
  * they return in one store transaction, and calls them again with a newer view where that
  * transaction conflicts.
  */
-import type { Lookup } from '../reconcile/driver.js';
+import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 
 /** What admission decides on. */
@@ -18,7 +18,7 @@ export interface AdmissionInput<R extends AnyResource = AnyResource> {
   /** The resource as it is; undefined at a creation. */
   readonly previous: R | undefined;
   /** The other resources; includes every change that was answered before this call began. */
-  readonly lookup: Lookup;
+  readonly lookup: AdmissionLookup;
   /** A new id (UUIDv7), for a child. */
   readonly newId: () => string;
   /** The clock, in milliseconds since 1970. */
