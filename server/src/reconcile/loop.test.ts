@@ -155,3 +155,14 @@ test('forgets its timers when it stops', async () => {
   await loop.stop();
   expect(clock.nextDueMs).toBeUndefined();
 });
+
+test('ends although the work under way asks for more', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { loop, put } = setup({ observe: () => gate.promise.then(() => 9) });
+  put('a', 1);
+  const stopping = loop.stop();
+  put('b', 1);
+  gate.resolve();
+  await stopping;
+  await loop.idle();
+});

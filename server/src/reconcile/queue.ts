@@ -41,6 +41,7 @@ export class WorkQueue {
   #head = 0;
   #working = 0;
   #started = false;
+  #stopped = false;
   #idleWaiters: (() => void)[] = [];
 
   constructor(options: QueueOptions) {
@@ -52,6 +53,7 @@ export class WorkQueue {
    * waits its first backoff all the same: a failure's own report must not make it spin.
    */
   add(key: ResourceKey): void {
+    if (this.#stopped) return;
     const slot = this.#slot(key);
     if (slot.state === 'working') slot.state = 'working-dirty';
     if (slot.state !== 'idle') return;
@@ -68,6 +70,7 @@ export class WorkQueue {
   /** Begins no further work and forgets all timers; resolves when the work under way has ended. */
   async stop(): Promise<void> {
     this.#started = false;
+    this.#stopped = true;
     this.#ready = [];
     this.#head = 0;
     for (const slot of this.#slots.values()) slot.timer?.();
