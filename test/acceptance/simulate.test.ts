@@ -10,6 +10,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { createClient, type Transport } from '@connectrpc/connect';
 import { type Node, NodePhase } from '@limiquantix/proto/compute/v1/node_pb.js';
 import {
+  DiskSpecSchema,
   PowerState,
   type VirtualMachine,
   VirtualMachineSchema,
@@ -19,6 +20,7 @@ import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import { UploadService } from '@limiquantix/proto/resource/v1/upload_service_pb.js';
 import { ImageSchema } from '@limiquantix/proto/storage/v1/image_pb.js';
 import { StoragePoolSchema } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
+import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { type RunningServer, startServer } from '../../server/src/bin/compose-server.js';
 import { systemClock } from '../../server/src/bin/effects.js';
 import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
@@ -253,6 +255,22 @@ describe('a control plane with two simulated nodes', () => {
   it('refuses to delete a network that machines use, with their names', async () => {
     const deletion = client.delete(contractTypes.get('network'), ids.networkId);
     await expect(deletion).rejects.toThrow(/one/);
+  });
+
+  it('keeps the volume of a machine that goes where the user wants it', async () => {
+    const { poolId } = ids;
+    const source = { case: 'volume', value: { poolId, sizeGib: 1n, keep: true } } as const;
+    const made = machine('keeper', ids);
+    Object.assign(made.spec?.disks ?? {}, { data: create(DiskSpecSchema, { source }) });
+    const vm = await make<VirtualMachine>('vm', made);
+    await whenReady('vm', vm.id);
+    await client.delete(contractTypes.get('vm'), vm.id);
+    await until('the machine to go', async () =>
+      (await list('vm')).every(({ id }) => id !== vm.id) ? true : undefined,
+    );
+    const left = (await list<Volume>('volume')).filter(({ name }) => name.startsWith('keeper'));
+    expect(left.map(({ name, owner }) => [name, owner])).toEqual([['keeper-data', undefined]]);
+    for (const { id } of left) await client.delete(contractTypes.get('volume'), id);
   });
 
   it('leaves nothing behind when everything is deleted', async () => {

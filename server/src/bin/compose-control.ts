@@ -128,6 +128,7 @@ function makeDrivers(parts: DriverParts) {
       allocation,
       links,
       requestDeletion: (key) => writer.requestDeletion(key),
+      disown: (key) => writer.disown(key),
     }),
   ];
   return { drivers: drivers as unknown as readonly Driver[], images };

@@ -27,6 +27,8 @@ export interface VmDriverOptions {
   readonly links: NodeLinks;
   /** Requests the deletion of a resource; idempotent. */
   readonly requestDeletion: (key: ResourceKey) => Promise<void>;
+  /** Lets a resource stay when its owner goes; idempotent. */
+  readonly disown: (key: ResourceKey) => Promise<void>;
 }
 
 /** What there is to know beside the resources. */
@@ -82,7 +84,7 @@ export class VmControlDriver
 
   /** The guest goes first, then what the machine owns, then the machine itself. */
   async remove(vm: VirtualMachine, lookup: Lookup): Promise<Removal> {
-    const { links, requestDeletion, allocation } = this.#options;
+    const { links, requestDeletion, disown, allocation } = this.#options;
     const status = patched(VirtualMachineStatusSchema, vm.status, {
       observedGeneration: vm.generation,
       phase: VirtualMachinePhase.DELETING,
@@ -93,7 +95,9 @@ export class VmControlDriver
     }
     const owned = this.#ownedBy(vm, lookup);
     for (const { key, resource } of owned) {
-      if (resource.deletionRequestedAt === undefined) await requestDeletion(key);
+      if (resource.deletionRequestedAt !== undefined) continue;
+      if (isKept(vm, key, resource)) await disown(key);
+      else await requestDeletion(key);
     }
     if (owned.length > 0) {
       return { gone: false, waitingFor: `${owned.length} volumes and ports`, status };
@@ -164,15 +168,14 @@ export class VmControlDriver
       lookup
         .referrers(type, vm.id)
         .filter((child) => child.owner?.id === vm.id)
-        .filter((child) => type !== 'volume' || !isKept(vm, child.owner?.device ?? ''))
         .map((resource) => ({ key: { type, id: resource.id }, resource })),
     );
   }
 }
 
 /** Whether the user wants the disk's volume to outlive the machine. */
-function isKept(vm: VirtualMachine, device: string): boolean {
-  const disk = vm.spec?.disks[device];
+function isKept(vm: VirtualMachine, key: ResourceKey, { owner }: AnyResource): boolean {
+  const disk = key.type === 'volume' ? vm.spec?.disks[owner?.device ?? ''] : undefined;
   return disk?.source.case === 'volume' && disk.source.value.keep;
 }
 
