@@ -36,7 +36,7 @@ test.each<[string, string, RegExp]>([
   [
     'an unknown image',
     machine({ name: 'bad', imageId: `"${nowhere}"` }),
-    new RegExp(`no image .*${nowhere}.*`),
+    new RegExp(`image "${nowhere}", which doesn't exist; give the id of one that does`),
   ],
   [
     'an address outside the subnet',
@@ -56,7 +56,7 @@ test.each<[string, string, RegExp]>([
   [
     'a malformed CIDR',
     'resource "limiquantix_network" "bad" {\n name = "bad"\n ipv4 = { cidr = "10.0.0.7/24" }\n}\n',
-    /must be an IPv4 subnet in CIDR notation with no host bits, such as 10\.0\.0\.0\/24/,
+    /must be an IPv4 subnet in CIDR notation with no host bits, such as 10\.0\.0\.0\/24/i,
   ],
   ['a name with capitals', machine({ name: 'Bad' }), /name.*(DNS label|match|lower)/i],
   [

@@ -3,6 +3,7 @@
  * attribute that the user wrote, or one for the call.
  */
 import type { ResourceShape } from '../schema/resource-shape.js';
+import { pathText } from '../value/path.js';
 import { ApiError } from './api.js';
 import { type Diagnostic, problem } from './diagnostic.js';
 import { locate } from './locate.js';
@@ -24,9 +25,12 @@ export function apiDiagnostics(
   const name = attempt.name === '' ? '' : ` "${attempt.name}"`;
   const summary = `Cannot ${attempt.verb} ${shape.typeName}${name}`;
   if (error.violations.length > 0) {
-    return error.violations.map(({ path, message }) =>
-      problem(summary, message, locate(shape, path)),
-    );
+    return error.violations.map((violation) => {
+      const path = locate(shape, violation.path);
+      // Terraform may show no more than the line that the attribute is somewhere in.
+      const where = path.length > 1 ? `${pathText(path)}: ` : '';
+      return problem(summary, `${where}${violation.message}`, path);
+    });
   }
   return [problem(summary, `${error.message}${advice(shape, attempt, error)}`)];
 }

@@ -31,9 +31,12 @@ export function warning(summary: string, detail: string, path: AttributePath = [
   return { severity: 'warning', summary, detail: sentence(detail), path };
 }
 
-/** A message of the contract's style (lower case, no final period) as Terraform shows text. */
+/**
+ * A message of the contract's style (lower case, no final period) as Terraform shows text. A path at its
+ * beginning stays as it is.
+ */
 export function sentence(text: string): string {
-  if (text === '') return text;
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?:`)]$/.test(begun) ? begun : `${begun}.`;
+  const beginsWithWord = /^[a-z][a-z']*[ ,]/.test(text);
+  const begun = beginsWithWord ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return text === '' || /[.!?:`)\n]$/.test(begun) ? begun : `${begun}.`;
 }

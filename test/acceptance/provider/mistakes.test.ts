@@ -94,7 +94,7 @@ test('points at the attribute that the control plane refuses', async () => {
   );
   const applied = await workspace.run('apply', '-auto-approve');
   expect(flat(applied.text)).toMatch(
-    /Cannot create limiquantix_vm "web".*line 13.*data = \{.*2 GiB are too few; give 3 or more\./,
+    /Cannot create limiquantix_vm "web".*line 13.*data = \{ disks\["data"\]\.volume\.size_gib: 2 GiB are too few; give 3 or more\./,
   );
 });
 
