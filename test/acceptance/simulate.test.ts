@@ -252,6 +252,21 @@ describe('a control plane with two simulated nodes', () => {
     });
   });
 
+  it('has every machine again after a restart of the control plane and all hosts', async () => {
+    await server.stop();
+    await start();
+    const again = await Promise.all(vms.map(({ id }) => whenReady<VirtualMachine>('vm', id)));
+    const address = ({ status }: VirtualMachine) => status?.nics['lan']?.ipAddresses;
+    expect(again.map(address)).toEqual(vms.map(address));
+    await until('five domains', async () =>
+      server.simulation?.world.inventory().domains.length === 5 ? true : undefined,
+    );
+    await until('five ports that are up', async () => {
+      const ports = await list<Port>('port');
+      return ports.filter(({ status }) => status?.up).length === 5 ? true : undefined;
+    });
+  });
+
   it('refuses to delete a network that machines use, with their names', async () => {
     const deletion = client.delete(contractTypes.get('network'), ids.networkId);
     await expect(deletion).rejects.toThrow(/one/);

@@ -227,6 +227,7 @@ async function simulate(
     world,
     hub: control.hub,
     types: context.types,
+    lookup: context.view,
     directory: join(options.dataDirectory, 'simulate'),
     joinNode: (name) => ensureNode(context, name),
     readImage: (imageId, offset, signal) => library.read(imageId, offset, signal),

@@ -8,7 +8,9 @@ import { type HostAgent, startHostAgent } from '../agent/host.js';
 import type { AgentHub } from '../api/agent-hub.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
+import type { Lookup } from '../resource/lookup.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
+import { restoreVolumes } from './restore.js';
 import type { SimulatedHost, World } from './world.js';
 
 /** What a simulation works with. */
@@ -17,6 +19,8 @@ export interface SimulationOptions {
   readonly hub: Pick<AgentHub, 'serve'>;
   /** Where the agents keep their desired state. */
   readonly directory: string;
+  /** What the control plane has recorded. */
+  readonly lookup: Lookup;
   /** The id of the node with a name, which is made if there is none. */
   readonly joinNode: (name: string) => Promise<string>;
   readonly readImage: (imageId: string, offset: bigint, signal?: AbortSignal) => ImageContent;
@@ -44,9 +48,14 @@ export class Simulation {
     this.world = options.world;
   }
 
-  /** Starts an agent on every host. */
+  /** Starts an agent on every host, whose disks are as they were recorded. */
   async start(): Promise<void> {
-    await Promise.all(this.world.hosts.map((host) => this.#start(host)));
+    const { lookup, joinNode } = this.#options;
+    const startOne = async (host: SimulatedHost): Promise<void> => {
+      await restoreVolumes(lookup, await joinNode(host.name), host.disks);
+      await this.#start(host);
+    };
+    await Promise.all(this.world.hosts.map(startOne));
   }
 
   /** The agent of a host; undefined while it is stopped. */
