@@ -1,6 +1,6 @@
 /**
- * Writes `gen/provider-schema.ts`: the encoded answer to GetProviderSchema, so that a provider process need
- * not load the contract to give it.
+ * Writes `gen/provider-schema.ts`: the encoded answer to GetProviderSchema, so that a provider
+ * process need not load the contract to give it.
  */
 import { writeFileSync } from 'node:fs';
 import { toBinary } from '@bufbuild/protobuf';

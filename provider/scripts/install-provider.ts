@@ -1,6 +1,7 @@
 /**
- * Puts the built executable into a filesystem mirror, from which `terraform init` takes it, and prints the
- * snippet for Terraform's CLI configuration. `--mirror DIR` names another folder than the user's own.
+ * Puts the built executable into a filesystem mirror, from which `terraform init` takes it, and
+ * prints the snippet for Terraform's CLI configuration. `--mirror DIR` names another folder than
+ * the user's own.
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { homedir } from 'node:os';

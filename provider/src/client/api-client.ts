@@ -1,6 +1,7 @@
 /**
- * The control plane behind the engine's port: standard methods, coalesced reads, shared watches, uploads.
- * Connect is loaded when the provider is configured, because many processes of a provider never call.
+ * The control plane behind the engine's port: standard methods, coalesced reads, shared watches,
+ * uploads. Connect is loaded when the provider is configured, because many processes of a provider
+ * never call.
  */
 import type { Transport } from '@connectrpc/connect';
 import { type Api, ApiError, type FindQuestion } from '../engine/api.js';

@@ -1,6 +1,6 @@
 /**
- * Calls the standard methods of any resource type, found in its service by their names. Requests and answers
- * are built from descriptors; a call that may succeed a moment later is made again.
+ * Calls the standard methods of any resource type, found in its service by their names. Requests
+ * and answers are built from descriptors; a call that may succeed a moment later is made again.
  */
 import { create, type DescMethod, type Message } from '@bufbuild/protobuf';
 import type { Transport } from '@connectrpc/connect';

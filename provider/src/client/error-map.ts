@@ -1,6 +1,6 @@
 /**
- * From Connect's errors to the engine's: the one place that knows both. What went wrong before the control
- * plane could answer gets words that say what to do.
+ * From Connect's errors to the engine's: the one place that knows both. What went wrong before the
+ * control plane could answer gets words that say what to do.
  */
 import { Code, ConnectError } from '@connectrpc/connect';
 import {

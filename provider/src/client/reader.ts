@@ -1,6 +1,6 @@
 /**
- * Reads single resources. Terraform asks for them one by one, many at a time; where many of a type are
- * wanted at once, one list at one revision answers them all, and those that come right after.
+ * Reads single resources. Terraform asks for them one by one, many at a time; where many of a type
+ * are wanted at once, one list at one revision answers them all, and those that come right after.
  */
 import { ApiError } from '../engine/api.js';
 import type { AnyResource } from '../engine/fields.js';

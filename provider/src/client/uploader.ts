@@ -1,5 +1,6 @@
 /**
- * Uploads a file in chunks. After a broken connection it asks how much has arrived and goes on from there.
+ * Uploads a file in chunks. After a broken connection it asks how much has arrived and goes on from
+ * there.
  */
 
 import type {

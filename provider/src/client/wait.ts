@@ -1,6 +1,6 @@
 /**
- * Waits for one resource to be ready or gone, by watching; ends at the resource's own failure, at the time
- * allowed, or when Terraform is interrupted.
+ * Waits for one resource to be ready or gone, by watching; ends at the resource's own failure, at
+ * the time allowed, or when Terraform is interrupted.
  */
 import { ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import type { WaitQuestion, WaitResult } from '../engine/api.js';
@@ -53,7 +53,9 @@ function goneResult(until: 'ready' | 'gone', resource: AnyResource): WaitResult 
   return { outcome: 'failed', resource, message: 'it was deleted by somebody else meanwhile' };
 }
 
-/** What the condition `Ready` says about a generation, or undefined if it says nothing final yet. */
+/**
+ * What the condition `Ready` says about a generation, or undefined if it says nothing final yet.
+ */
 function readyResult(resource: AnyResource, generation: bigint): WaitResult | undefined {
   const { status } = resource;
   if (status === undefined || status.observedGeneration < generation) return undefined;

@@ -1,7 +1,7 @@
 /**
- * One watch for each resource type, shared by everything that waits for a resource of the type. It goes on
- * from where it was after a broken connection, so no change is missed; where the server no longer has the
- * changes since then, a list takes their place.
+ * One watch for each resource type, shared by everything that waits for a resource of the type. It
+ * goes on from where it was after a broken connection, so no change is missed; where the server no
+ * longer has the changes since then, a list takes their place.
  */
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { ApiError } from '../engine/api.js';
@@ -22,7 +22,10 @@ export interface WatcherOptions {
   readonly get: (id: string) => Promise<AnyResource | undefined>;
 }
 
-/** Told of each change of one resource; `undefined` when it is gone. Returns whether it has seen enough. */
+/**
+ * Told of each change of one resource; `undefined` when it is gone. Returns whether it has seen
+ * enough.
+ */
 export type Observer = (resource: AnyResource | undefined) => boolean;
 
 interface Subscription {
@@ -43,8 +46,8 @@ export class Watcher {
   constructor(private readonly options: WatcherOptions) {}
 
   /**
-   * Tells the changes of a resource after `revision`, until the observer has seen enough. Returns a function
-   * that ends it before. `fail` is called if the server refuses to be watched.
+   * Tells the changes of a resource after `revision`, until the observer has seen enough. Returns a
+   * function that ends it before. `fail` is called if the server refuses to be watched.
    */
   observe(
     question: { readonly id: string; readonly revision: bigint },

@@ -1,6 +1,6 @@
 /**
- * From the control plane's errors to what Terraform shows: one diagnostic for each field at fault, at the
- * attribute that the user wrote, or one for the call.
+ * From the control plane's errors to what Terraform shows: one diagnostic for each field at fault,
+ * at the attribute that the user wrote, or one for the call.
  */
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { pathText } from '../value/path.js';

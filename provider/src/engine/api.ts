@@ -1,6 +1,6 @@
 /**
- * The control plane as the engine needs it: the standard methods of every resource type. The port that
- * `client/` implements; the engine knows no transport.
+ * The control plane as the engine needs it: the standard methods of every resource type. The port
+ * that `client/` implements; the engine knows no transport.
  */
 import type { ResourceShape } from '../schema/resource-shape.js';
 import type { AnyResource } from './fields.js';

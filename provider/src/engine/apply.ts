@@ -1,6 +1,6 @@
 /**
- * Makes a planned change and waits until it has taken effect. A resource that was created is in the state
- * from then on, whatever fails later, so that nothing is ever left over unseen.
+ * Makes a planned change and waits until it has taken effect. A resource that was created is in the
+ * state from then on, whatever fails later, so that nothing is ever left over unseen.
  */
 import { Readiness } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { ResourceShape } from '../schema/resource-shape.js';

@@ -17,8 +17,8 @@ export interface Change {
 }
 
 /**
- * The changed attributes, as deep as both values go. Elements that a map gains or loses are changes of the
- * map and not of what is inside.
+ * The changed attributes, as deep as both values go. Elements that a map gains or loses are changes
+ * of the map and not of what is inside.
  */
 export function changes(
   attributes: readonly Attribute[],

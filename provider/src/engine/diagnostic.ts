@@ -32,8 +32,8 @@ export function warning(summary: string, detail: string, path: AttributePath = [
 }
 
 /**
- * A message of the contract's style (lower case, no final period) as Terraform shows text. A path at its
- * beginning stays as it is.
+ * A message of the contract's style (lower case, no final period) as Terraform shows text. A path
+ * at its beginning stays as it is.
  */
 export function sentence(text: string): string {
   const beginsWithWord = /^[a-z][a-z']*[ ,]/.test(text);

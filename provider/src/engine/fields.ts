@@ -1,5 +1,6 @@
 /**
- * Reading and writing a message's fields by their descriptors, and the header that all resources share.
+ * Reading and writing a message's fields by their descriptors, and the header that all resources
+ * share.
  */
 import { type DescField, isFieldSet, type Message } from '@bufbuild/protobuf';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';

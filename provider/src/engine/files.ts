@@ -1,5 +1,6 @@
 /**
- * The user's local files, whose content is uploaded. The port that the engine plans and uploads through.
+ * The user's local files, whose content is uploaded. The port that the engine plans and uploads
+ * through.
  */
 import type { FileFacts } from './private-state.js';
 
@@ -13,7 +14,10 @@ export interface OpenFile {
 
 /** Local files, by the path as the user wrote it. */
 export interface Files {
-  /** Size, time and hash; `known` saves hashing a file that hasn't changed. Throws if there is no file. */
+  /**
+   * Size, time and hash; `known` saves hashing a file that hasn't changed. Throws if there is no
+   * file.
+   */
   facts(path: string, known: FileFacts | undefined): Promise<FileFacts>;
   open(path: string): Promise<OpenFile>;
 }

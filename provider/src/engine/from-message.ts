@@ -1,6 +1,6 @@
 /**
- * From messages to Terraform values. In a spec, what nobody wrote is null; in a status, zero and false are
- * what was observed and stay.
+ * From messages to Terraform values. In a spec, what nobody wrote is null; in a status, zero and
+ * false are what was observed and stay.
  */
 import { type DescField, type Message, toJson } from '@bufbuild/protobuf';
 import { enumWord } from '../schema/enum-words.js';
@@ -9,7 +9,10 @@ import type { Attribute, ObjectShape } from '../schema/shape.js';
 import { type ObjectValue, record, type Value } from '../value/value.js';
 import { type AnyResource, getField, zeroIsUnset } from './fields.js';
 
-/** The Terraform object for a resource. What only Terraform knows (secrets' versions, timeouts) is null. */
+/**
+ * The Terraform object for a resource. What only Terraform knows (secrets' versions, timeouts) is
+ * null.
+ */
 export function resourceToValue(shape: ResourceShape, message: AnyResource): ObjectValue {
   const result = record();
   // In the schema's order, header first.

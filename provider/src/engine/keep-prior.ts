@@ -1,6 +1,6 @@
 /**
- * Keeps the user's way of writing things. `false`, `""`, `[]` and nothing at all may be the same to the
- * contract; a refresh must not turn one into the other, or every plan would show a change.
+ * Keeps the user's way of writing things. `false`, `""`, `[]` and nothing at all may be the same to
+ * the contract; a refresh must not turn one into the other, or every plan would show a change.
  */
 import type { Attribute, ObjectShape } from '../schema/shape.js';
 import {
@@ -14,8 +14,8 @@ import {
 import { meansNothing, sameSet } from './meaning.js';
 
 /**
- * What was read, written as it was before wherever it means the same. Attributes that the server doesn't
- * know keep what they were.
+ * What was read, written as it was before wherever it means the same. Attributes that the server
+ * doesn't know keep what they were.
  */
 export function keepPrior(shape: ObjectShape, prior: ObjectValue, fresh: ObjectValue): ObjectValue {
   const result = record();

@@ -1,6 +1,6 @@
 /**
- * Which fields an update names: exactly those that differ, as deep as messages go on both sides. A list and
- * a map are changed as a whole.
+ * Which fields an update names: exactly those that differ, as deep as messages go on both sides. A
+ * list and a map are changed as a whole.
  */
 import { create, type DescField, type DescMessage, equals, type Message } from '@bufbuild/protobuf';
 import { isTextMessage } from '../schema/message-shape.js';

@@ -1,6 +1,6 @@
 /**
- * When two ways of writing a value say the same to the contract: `false` and nothing, `[]` and nothing, a
- * set in another order.
+ * When two ways of writing a value say the same to the contract: `false` and nothing, `[]` and
+ * nothing, a set in another order.
  */
 import type { Attribute } from '../schema/shape.js';
 import { isList, isObject, sameValue, type Value } from '../value/value.js';

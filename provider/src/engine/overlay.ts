@@ -1,6 +1,7 @@
 /**
- * Puts values of one object into another along a shape: secrets out of the configuration for what is sent,
- * nothing in their place for what Terraform keeps, and what the server decided where the plan left it open.
+ * Puts values of one object into another along a shape: secrets out of the configuration for what
+ * is sent, nothing in their place for what Terraform keeps, and what the server decided where the
+ * plan left it open.
  */
 import type { Attribute, ObjectShape } from '../schema/shape.js';
 import {
@@ -59,7 +60,9 @@ function combineAttribute(attribute: Attribute, a: Value, b: Value, choose: Choi
   return a;
 }
 
-/** The planned value with everything that it left open filled in; what was planned stays as planned. */
+/**
+ * The planned value with everything that it left open filled in; what was planned stays as planned.
+ */
 export function fillUnknown(planned: Value, fresh: Value): Value {
   if (isUnknown(planned)) return fresh;
   if (isObject(planned)) {

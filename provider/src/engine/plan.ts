@@ -1,6 +1,6 @@
 /**
- * Plans a change. What the user wrote is taken word for word; what LimiQuantix decides keeps its value where
- * the change can't touch it and is unknown elsewhere.
+ * Plans a change. What the user wrote is taken word for word; what LimiQuantix decides keeps its
+ * value where the change can't touch it and is unknown elsewhere.
  */
 import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { ResourceShape } from '../schema/resource-shape.js';

@@ -1,9 +1,12 @@
 /**
- * What the provider keeps beside a resource's state, unseen by the user: the word that makes a creation
- * repeatable, and what it knows of uploaded files.
+ * What the provider keeps beside a resource's state, unseen by the user: the word that makes a
+ * creation repeatable, and what it knows of uploaded files.
  */
 
-/** What is known of a local file whose content was hashed; good as long as size and time are the same. */
+/**
+ * What is known of a local file whose content was hashed; good as long as size and time are the
+ * same.
+ */
 export interface FileFacts {
   readonly sizeBytes: number;
   readonly modifiedMs: number;

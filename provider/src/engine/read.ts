@@ -1,6 +1,6 @@
 /**
- * Refreshing, importing and reading: from what the server has to what Terraform keeps, in the user's way of
- * writing wherever that means the same.
+ * Refreshing, importing and reading: from what the server has to what Terraform keeps, in the
+ * user's way of writing wherever that means the same.
  */
 import type { DataSourceShape } from '../schema/data-source-shape.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
@@ -26,8 +26,8 @@ export async function readResource(
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * The state to begin an import with: only the id, since Terraform refreshes it next. `text` is an id, a
- * name, or a project and a name with a slash between. Throws ApiError and DiagnosticError.
+ * The state to begin an import with: only the id, since Terraform refreshes it next. `text` is an
+ * id, a name, or a project and a name with a slash between. Throws ApiError and DiagnosticError.
  */
 export async function importResource(
   shape: ResourceShape,

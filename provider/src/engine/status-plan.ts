@@ -1,6 +1,6 @@
 /**
- * What a plan can say of a status before anything happened: the parts that the contract says mirror the
- * spec, as far as the spec gives them.
+ * What a plan can say of a status before anything happened: the parts that the contract says mirror
+ * the spec, as far as the spec gives them.
  */
 import type { ResourceShape } from '../schema/resource-shape.js';
 import type { Attribute, ObjectShape } from '../schema/shape.js';
@@ -22,7 +22,10 @@ export interface StatusQuestion {
   readonly planned: ObjectValue;
 }
 
-/** The planned status of a resource whose spec changes. Unknown as a whole where nothing is mirrored. */
+/**
+ * The planned status of a resource whose spec changes. Unknown as a whole where nothing is
+ * mirrored.
+ */
 export function planStatus(shape: ResourceShape, question: StatusQuestion): Value {
   const mirrored = shape.status.attributes.filter(({ behavior }) => behavior.mirrors !== '');
   const known = new Map<string, Value>();
@@ -48,7 +51,8 @@ function mirror(attribute: Attribute, { prior, planned }: StatusQuestion): Value
     Object.entries(given).map(([key, entry]) => {
       const source = descend(entry, inside);
       const was = before[key];
-      // An entry that mirrors nothing of its own follows another resource, which may change as well.
+      // An entry that mirrors nothing of its own follows another resource, which may change as
+      // well.
       const isSame =
         was !== undefined && isObject(source) && !hasUnknown(entry) && sameValue(was, entry);
       return [key, mirrorEntry(element, source, isSame ? statusBefore[key] : undefined)];

@@ -1,6 +1,6 @@
 /**
- * Uploaded files in a plan: their length and hash are read off the local file, so that the plan shows a
- * changed content before anything is sent.
+ * Uploaded files in a plan: their length and hash are read off the local file, so that the plan
+ * shows a changed content before anything is sent.
  */
 import type { Attribute, ObjectShape } from '../schema/shape.js';
 import type { AttributePath } from '../value/path.js';

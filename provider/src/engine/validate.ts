@@ -1,6 +1,6 @@
 /**
- * Checks a configuration against the contract's rules before anything is sent, by the very rules and words
- * of the server. Only what is known is judged.
+ * Checks a configuration against the contract's rules before anything is sent, by the very rules
+ * and words of the server. Only what is known is judged.
  */
 
 import { pathToString } from '@bufbuild/protobuf/reflect';

@@ -1,6 +1,6 @@
 /**
- * A self-signed certificate for one life of the plugin's socket, written in DER by hand: a library for it
- * would take longer to load than everything else that happens before the handshake.
+ * A self-signed certificate for one life of the plugin's socket, written in DER by hand: a library
+ * for it would take longer to load than everything else that happens before the handshake.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 

@@ -1,6 +1,6 @@
 /**
- * A gRPC server in the little that a plugin needs: messages as bytes over HTTP/2, no compression, one
- * message in for each call. gRPC libraries cost a plugin process several times the CPU.
+ * A gRPC server in the little that a plugin needs: messages as bytes over HTTP/2, no compression,
+ * one message in for each call. gRPC libraries cost a plugin process several times the CPU.
  * Source: gRPC over HTTP/2 (github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
 import {

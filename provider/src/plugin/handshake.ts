@@ -1,6 +1,6 @@
 /**
- * HashiCorp's go-plugin handshake: what Terraform tells a plugin by its environment, and the line by which
- * the plugin tells where it listens.
+ * HashiCorp's go-plugin handshake: what Terraform tells a plugin by its environment, and the line
+ * by which the plugin tells where it listens.
  * Source: github.com/hashicorp/go-plugin, docs/internals.md and client.go.
  */
 

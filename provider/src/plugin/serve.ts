@@ -1,6 +1,6 @@
 /**
- * The life of a plugin process: make the socket in a folder of its own, say where it is, serve until
- * Terraform asks for the end or goes away, and take the socket away again.
+ * The life of a plugin process: make the socket in a folder of its own, say where it is, serve
+ * until Terraform asks for the end or goes away, and take the socket away again.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';

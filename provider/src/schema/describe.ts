@@ -1,6 +1,6 @@
 /**
- * The description of an attribute: the contract's comment, and what its annotations mean for a user of
- * Terraform.
+ * The description of an attribute: the contract's comment, and what its annotations mean for a user
+ * of Terraform.
  */
 import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { enumWords } from './enum-words.js';

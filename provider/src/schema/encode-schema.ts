@@ -1,6 +1,6 @@
 /**
- * From shapes to the messages of Terraform's protocol: everything that GetProviderSchema answers. It runs
- * when the provider is built; the built provider serves the bytes.
+ * From shapes to the messages of Terraform's protocol: everything that GetProviderSchema answers.
+ * It runs when the provider is built; the built provider serves the bytes.
  */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { comments as contractComments } from '@limiquantix/proto/comments.js';

@@ -1,6 +1,6 @@
 /**
- * From a message's descriptor to the shape of the Terraform object that stands for it. This is the one
- * place that decides how a kind of field looks in Terraform.
+ * From a message's descriptor to the shape of the Terraform object that stands for it. This is the
+ * one place that decides how a kind of field looks in Terraform.
  */
 import {
   create,

@@ -1,6 +1,6 @@
 /**
- * The shape of the provider's own configuration. Each argument can also be given by an environment variable
- * or by the profile file.
+ * The shape of the provider's own configuration. Each argument can also be given by an environment
+ * variable or by the profile file.
  */
 import type { TerraformType } from '../value/type.js';
 

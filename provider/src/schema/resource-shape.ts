@@ -1,6 +1,7 @@
 /**
- * The shape of a resource: header and spec flattened into one object, the status as one computed attribute,
- * and the provider's own `timeouts`. Also the list of all resource types of the contract.
+ * The shape of a resource: header and spec flattened into one object, the status as one computed
+ * attribute, and the provider's own `timeouts`. Also the list of all resource types of the
+ * contract.
  */
 import {
   create,

@@ -1,7 +1,7 @@
 /**
- * The shape of a Terraform value that stands for a message: its attributes, each with the contract's field
- * behind it and what may be written. Everything the engine does with a resource follows a shape; nothing
- * in the provider knows a resource by name.
+ * The shape of a Terraform value that stands for a message: its attributes, each with the
+ * contract's field behind it and what may be written. Everything the engine does with a resource
+ * follows a shape; nothing in the provider knows a resource by name.
  */
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import type { FieldBehavior } from '@limiquantix/proto/resource/v1/options_pb.js';

@@ -16,8 +16,8 @@ type DiagnosticInit = MessageInitShape<typeof DiagnosticSchema>;
 export type Precision = 'two_steps' | 'whole';
 
 /**
- * The precision of a version. Before 1.15, Terraform finds a line by a path's first attribute and one key, and
- * shows the head of the resource for anything longer.
+ * The precision of a version. Before 1.15, Terraform finds a line by a path's first attribute and
+ * one key, and shows the head of the resource for anything longer.
  */
 export function precisionOf(terraformVersion: string): Precision {
   const [major = 0, minor = 0] = terraformVersion.split('.').map(Number);
@@ -37,7 +37,9 @@ export function encodeDiagnostics(
   }));
 }
 
-/** The part of a path by which Terraform finds a line. To find one, it takes an attribute for a key. */
+/**
+ * The part of a path by which Terraform finds a line. To find one, it takes an attribute for a key.
+ */
 function locatable(path: AttributePath, precision: Precision): AttributePath {
   const [first, second] = path;
   if (precision === 'whole' || first === undefined || second === undefined) return path;
@@ -56,7 +58,9 @@ function encodeStep(step: PathStep) {
     : { case: 'elementKeyInt' as const, value: BigInt(step.index) };
 }
 
-/** What to tell of an error that ended a call. Whatever isn't foreseen is a fault of the provider. */
+/**
+ * What to tell of an error that ended a call. Whatever isn't foreseen is a fault of the provider.
+ */
 export function diagnosticsOf(error: unknown): readonly Diagnostic[] {
   if (error instanceof DiagnosticError) return error.diagnostics;
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

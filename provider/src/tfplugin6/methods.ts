@@ -1,6 +1,6 @@
 /**
- * The table of Terraform's calls. Asking for the schema, which every process is asked, answers with bytes
- * made at build time and loads nothing else.
+ * The table of Terraform's calls. Asking for the schema, which every process is asked, answers with
+ * bytes made at build time and loads nothing else.
  */
 import type { Method, MethodTable } from '../plugin/grpc-server.js';
 

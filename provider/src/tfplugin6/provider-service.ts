@@ -1,6 +1,6 @@
 /**
- * All calls of Terraform's protocol as methods of bytes: decoding by the generated messages, one function for
- * each call. It is loaded when the first call comes that is not about the schema.
+ * All calls of Terraform's protocol as methods of bytes: decoding by the generated messages, one
+ * function for each call. It is loaded when the first call comes that is not about the schema.
  */
 import { create, type DescMethod, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Provider } from '../../gen/tfplugin6_pb.js';

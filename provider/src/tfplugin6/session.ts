@@ -1,6 +1,6 @@
 /**
- * What a provider process holds between calls: the control plane that it was configured for, the resource
- * types, and whether Terraform asked it to stop.
+ * What a provider process holds between calls: the control plane that it was configured for, the
+ * resource types, and whether Terraform asked it to stop.
  */
 import type { Validator } from '@bufbuild/protovalidate';
 import type { Api } from '../engine/api.js';

@@ -1,6 +1,6 @@
 /**
- * The calls about things that this provider doesn't have. Terraform makes none of them for a provider whose
- * schema names none; whoever does gets a proper answer.
+ * The calls about things that this provider doesn't have. Terraform makes none of them for a
+ * provider whose schema names none; whoever does gets a proper answer.
  */
 import { problem } from '../engine/diagnostic.js';
 import { encodeDiagnostics } from './diagnostics.js';

@@ -1,11 +1,14 @@
 /**
- * Reads Terraform's MessagePack (docs: object wire format of the plugin protocol). The type says how to
- * read: a number may come as an integer, a double or a decimal string.
+ * Reads Terraform's MessagePack (docs: object wire format of the plugin protocol). The type says
+ * how to read: a number may come as an integer, a double or a decimal string.
  */
 import type { TerraformType } from './type.js';
 import { Decimal, record, UNKNOWN, Unknown, type Value } from './value.js';
 
-/** Reads one value of the type. Throws `RangeError` or `TypeError` for bytes that hold no such value. */
+/**
+ * Reads one value of the type. Throws `RangeError` or `TypeError` for bytes that hold no such
+ * value.
+ */
 export function decodeValue(bytes: Uint8Array, type: TerraformType): Value {
   const reader = new Reader(bytes);
   const value = reader.value(type);
@@ -165,7 +168,9 @@ class Reader {
   }
 }
 
-/** A decimal number in the narrowest form that holds it exactly enough to be written back the same. */
+/**
+ * A decimal number in the narrowest form that holds it exactly enough to be written back the same.
+ */
 export function parseNumber(decimal: string): number | bigint | Decimal {
   if (/^-?\d+$/.test(decimal)) return narrow(BigInt(decimal));
   const double = Number(decimal);

@@ -1,6 +1,7 @@
 /**
- * Writes Terraform's MessagePack. Numbers that are no integers go as decimal strings: Terraform's numbers
- * are decimal, and `0.1` sent as a double would come back as another number than the configuration's.
+ * Writes Terraform's MessagePack. Numbers that are no integers go as decimal strings: Terraform's
+ * numbers are decimal, and `0.1` sent as a double would come back as another number than the
+ * configuration's.
  */
 import { Decimal, isList, isUnknown, numberText, type Unknown, type Value } from './value.js';
 
@@ -80,7 +81,9 @@ class Writer {
     this.at += 9;
   }
 
-  /** An unknown value without refinements is extension 0, which the oldest Terraform knows as well. */
+  /**
+   * An unknown value without refinements is extension 0, which the oldest Terraform knows as well.
+   */
   private unknown(value: Unknown): void {
     const payload = value.refinements;
     if (payload === undefined) {

@@ -1,6 +1,6 @@
 /**
- * Paths: where an attribute is inside a Terraform value, and where a field is inside a message, as text
- * such as `spec.disks["root"].volume.size_gib`.
+ * Paths: where an attribute is inside a Terraform value, and where a field is inside a message, as
+ * text such as `spec.disks["root"].volume.size_gib`.
  */
 
 /** One step into a Terraform value: an attribute's or a map key's name, or a list's index. */
@@ -15,7 +15,9 @@ export type AttributePath = readonly PathStep[];
 /** One step of a field path's text: a field's name, a map key, or a list's index. */
 export type FieldStep = { readonly field: string } | { readonly key: string | number };
 
-/** Reads a field path's text. A text that is none gives the steps up to where it stops being one. */
+/**
+ * Reads a field path's text. A text that is none gives the steps up to where it stops being one.
+ */
 export function parseFieldPath(text: string): FieldStep[] {
   const steps: FieldStep[] = [];
   const pattern = /\.?([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/y;

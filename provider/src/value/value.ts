@@ -1,7 +1,7 @@
 /**
- * Terraform's values in memory. Lists and sets are arrays, maps and objects are plain records without a
- * prototype; numbers are `number`, `bigint` where a double would round them, or `Decimal` where neither
- * holds them. Values are never changed in place.
+ * Terraform's values in memory. Lists and sets are arrays, maps and objects are plain records
+ * without a prototype; numbers are `number`, `bigint` where a double would round them, or `Decimal`
+ * where neither holds them. Values are never changed in place.
  */
 
 /** Any Terraform value. */
@@ -27,8 +27,8 @@ export class Decimal {
 }
 
 /**
- * A value that is decided during apply. `refinements` is what Terraform already knows of it, encoded; a
- * value that came from the configuration must go back with them unchanged.
+ * A value that is decided during apply. `refinements` is what Terraform already knows of it,
+ * encoded; a value that came from the configuration must go back with them unchanged.
  */
 export class Unknown {
   constructor(readonly refinements?: Uint8Array) {}
@@ -73,7 +73,10 @@ export function record(entries: Iterable<readonly [string, Value]> = []): Record
   return result;
 }
 
-/** Whether two values are the same, unknown values being the same as each other. Sets count as lists. */
+/**
+ * Whether two values are the same, unknown values being the same as each other. Sets count as
+ * lists.
+ */
 export function sameValue(a: Value, b: Value): boolean {
   if (a === b) return true;
   if (isUnknown(a) || isUnknown(b)) return isUnknown(a) && isUnknown(b);
