@@ -1,6 +1,7 @@
 /**
- * Style as a test: lengths, headers, banned calls and the direction of imports, for every source file.
- * What a formatter or linter can't say is said here; the rules are in words in CONTRIBUTING.md.
+ * Style as a test: lengths, headers, banned calls and the direction of imports, for every source
+ * file. What a formatter or linter can't say is said here; the rules are in words in
+ * CONTRIBUTING.md.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
@@ -9,6 +10,8 @@ import { parseSync } from '@swc/core';
 const root = join(__dirname, '..');
 const linesMax = 400;
 const columnsMax = 100;
+/** Tests may hold configurations and expected messages as they are. */
+const testColumnsMax = 140;
 const functionLinesMax = 60;
 
 /** Folders of `server/src` and what each may import, beside itself. */
@@ -23,7 +26,7 @@ const mayImport: { readonly [folder: string]: readonly string[] } = {
   library: ['resource', 'reconcile', 'wire'],
   drivers: ['resource', 'reconcile', 'decide', 'wire', 'library', 'view'],
   api: ['resource', 'store', 'reconcile', 'decide', 'view', 'identity', 'library'],
-  agent: ['resource', 'reconcile', 'drivers', 'decide', 'view', 'identity'],
+  agent: ['resource', 'reconcile', 'drivers', 'decide', 'view', 'identity', 'wire'],
   simulate: ['resource', 'reconcile', 'drivers', 'agent', 'view', 'wire', 'decide', 'api'],
   lab: ['resource', 'wire'],
 };
@@ -60,8 +63,9 @@ describe.each(files)('$name', ({ name, text }) => {
 
   test('is not too long, and neither are its lines', () => {
     expect(lines.length - 1).toBeLessThanOrEqual(linesMax);
+    const most = name.endsWith('.test.ts') ? testColumnsMax : columnsMax;
     const long = lines.flatMap((line, i) =>
-      line.length > columnsMax && !holdsLongString(line) ? [i + 1] : [],
+      line.length > most && !holdsLongString(line) ? [i + 1] : [],
     );
     expect(long).toEqual([]);
   });
@@ -127,8 +131,10 @@ interface Spanned {
 
 /** The first lines of functions that are too long. Test suites' callbacks don't count. */
 function longFunctions(text: string): string[] {
-  const ast = parseSync(text, { syntax: 'typescript', target: 'es2022', decorators: true });
-  const bytes = Buffer.from(text);
+  // swc counts from the first token of all it has parsed: one at the very start makes that known.
+  const source = `0;${text.replace(/^#!.*/, '')}`;
+  const ast = parseSync(source, { syntax: 'typescript', target: 'es2022', decorators: true });
+  const bytes = Buffer.from(source);
   const base = ast.span.start;
   const found: string[] = [];
   const visit = (node: unknown): void => {

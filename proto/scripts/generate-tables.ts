@@ -1,8 +1,8 @@
 /**
- * Writes two tables beside the generated messages: `gen/registry.ts`, all files of the contract, and
- * `gen/comments.ts`, the comment of each message, field, enum, value and method by its full name.
- * Comments aren't part of a descriptor at run time, and the docs, the Terraform schema and the command
- * line need them.
+ * Writes two tables beside the generated messages: `gen/registry.ts`, all files of the contract,
+ * and `gen/comments.ts`, the comment of each message, field, enum, value and method by its full
+ * name. Comments aren't part of a descriptor at run time, and the docs, the Terraform schema and
+ * the command line need them.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -1,10 +1,17 @@
 /**
  * Writes `vendor/buf/validate/validate.proto` from the descriptor inside the npm package
- * `@bufbuild/protovalidate`, so that buf needs no network. Only the shape of the messages is written:
- * the rules' own definitions stay in the package, which evaluates them.
+ * `@bufbuild/protovalidate`, so that buf needs no network. Only the shape of the messages is
+ * written: the rules' own definitions stay in the package, which evaluates them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type DescEnum, type DescExtension, type DescField, type DescFile, type DescMessage, ScalarType } from '@bufbuild/protobuf';
+import {
+  type DescEnum,
+  type DescExtension,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+  ScalarType,
+} from '@bufbuild/protobuf';
 import { file_buf_validate_validate } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 
 const pad = (depth: number): string => '  '.repeat(depth);
@@ -33,7 +40,9 @@ function printField(field: DescField | DescExtension, depth: number): string {
 }
 
 function printEnum(desc: DescEnum, depth: number): string {
-  const alias = desc.proto.options?.allowAlias ? `${pad(depth + 1)}option allow_alias = true;\n` : '';
+  const alias = desc.proto.options?.allowAlias
+    ? `${pad(depth + 1)}option allow_alias = true;\n`
+    : '';
   const values = desc.values.map((v) => `${pad(depth + 1)}${v.name} = ${v.number};\n`).join('');
   return `${pad(depth)}enum ${desc.name} {\n${alias}${values}${pad(depth)}}\n`;
 }
@@ -46,7 +55,8 @@ function printMessage(desc: DescMessage, depth: number): string {
   }
   for (const nested of desc.nestedEnums) out += printEnum(nested, depth + 1);
   for (const nested of desc.nestedMessages) out += printMessage(nested, depth + 1);
-  for (const field of desc.fields) if (field.oneof === undefined) out += printField(field, depth + 1);
+  for (const field of desc.fields)
+    if (field.oneof === undefined) out += printField(field, depth + 1);
   for (const oneof of desc.oneofs) {
     const fields = oneof.fields.map((f) => printField(f, depth + 2)).join('');
     out += `${pad(depth + 1)}oneof ${oneof.name} {\n${fields}${pad(depth + 1)}}\n`;

@@ -10,8 +10,8 @@ const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) 
 };
 
 /**
- * A static import of node:sqlite would make Node announce it as experimental before any of our code runs;
- * loaded this way, it is loaded where it is used, after `warnings.ts`.
+ * A static import of node:sqlite would make Node announce it as experimental before any of our code
+ * runs; loaded this way, it is loaded where it is used, after `warnings.ts`.
  */
 const lateSqlite: Plugin = {
   name: 'late-sqlite',

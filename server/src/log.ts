@@ -1,6 +1,6 @@
 /**
- * The log as a value that is handed in. `bin` makes the real one; tests make one that remembers. Each
- * failure is logged once, by the loop or at an edge; inner functions throw instead.
+ * The log as a value that is handed in. `bin` makes the real one; tests make one that remembers.
+ * Each failure is logged once, by the loop or at an edge; inner functions throw instead.
  */
 
 /** Facts that go with a line, by name. Never a secret. */

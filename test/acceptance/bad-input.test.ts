@@ -1,4 +1,7 @@
-/** Bad input: each is refused with the field, what is wrong with it and what to do, and changes nothing. */
+/**
+ * Bad input: each is refused with the field, what is wrong with it and what to do, and changes
+ * nothing.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { base, flat, machine } from '../harness/configuration.js';

@@ -1,6 +1,7 @@
 /**
- * The whole path without any real backend: a control plane with simulated nodes, driven through its API.
- * Drivers, loops, agents and streams are the real ones; only libvirtd, disks, OVS and OVN are in memory.
+ * The whole path without any real backend: a control plane with simulated nodes, driven through its
+ * API. Drivers, loops, agents and streams are the real ones; only libvirtd, disks, OVS and OVN are
+ * in memory.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Looks at real backends with their own vendors' tools (virsh, ovn-nbctl), not with our clients: what is
- * there, what a guest says. An inventory is what must be empty when everything was removed.
+ * Looks at real backends with their own vendors' tools (virsh, ovn-nbctl), not with our clients:
+ * what is there, what a guest says. An inventory is what must be empty when everything was removed.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * A whole installation on real daemons: a lab of N hosts, the control plane as a process in the root
- * namespace, an agent on every host. Used by the demo and by the lab suites.
+ * A whole installation on real daemons: a lab of N hosts, the control plane as a process in the
+ * root namespace, an agent on every host. Used by the demo and by the lab suites.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

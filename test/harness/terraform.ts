@@ -1,4 +1,6 @@
-/** The real terraform, with the provider from a filesystem mirror, in a working folder of its own. */
+/**
+ * The real terraform, with the provider from a filesystem mirror, in a working folder of its own.
+ */
 import { spawn } from 'node:child_process';
 import {
   chmodSync,

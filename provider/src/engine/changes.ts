@@ -14,6 +14,8 @@ export interface Change {
   readonly attribute: Attribute;
   /** Whether it needs a new resource. */
   readonly replaces: boolean;
+  readonly before: Value;
+  readonly after: Value;
 }
 
 /**
@@ -75,7 +77,8 @@ function visit(
   const holds = (value: Value): boolean =>
     isObject(value) &&
     inner.some((child) => (value[child.name] ?? null) !== null && needsReplacement(child));
-  found.push({ path, attribute, replaces: replaces || holds(a) || holds(b) });
+  const isReplacing = replaces || holds(a) || holds(b);
+  found.push({ path, attribute, replaces: isReplacing, before: a, after: b });
 }
 
 function needsReplacement({ behavior, mode }: Attribute): boolean {

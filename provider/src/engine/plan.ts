@@ -6,7 +6,15 @@ import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import type { Attribute } from '../schema/shape.js';
 import { type AttributePath, pathText } from '../value/path.js';
-import { isObject, type ObjectValue, record, UNKNOWN, type Value } from '../value/value.js';
+import {
+  isNumber,
+  isObject,
+  numberText,
+  type ObjectValue,
+  record,
+  UNKNOWN,
+  type Value,
+} from '../value/value.js';
 import { type Change, changes } from './changes.js';
 import { type Diagnostic, problem, warning } from './diagnostic.js';
 import type { Files } from './files.js';
@@ -58,7 +66,7 @@ export async function planResource(
   const changed = prior === null ? [] : changes(shape.object.attributes, prior, planned);
   const isSpecChanged = prior === null || changed.some((change) => isSpec(shape, change));
   planned['status'] = isSpecChanged
-    ? planStatus(shape, { prior, planned })
+    ? planStatus(shape, { prior, planned, mayMove: changed.some(moves) })
     : (prior?.['status'] ?? null);
   return {
     planned,
@@ -67,7 +75,7 @@ export async function planResource(
       ...(Object.keys(uploads.files).length > 0 ? { files: uploads.files } : {}),
       ...(prior === null ? { requestId: kept.requestId ?? newRequestId() } : {}),
     },
-    diagnostics: [...uploads.diagnostics, ...disruptions(changed)],
+    diagnostics: [...uploads.diagnostics, ...changeDiagnostics(changed)],
   };
 }
 
@@ -100,14 +108,32 @@ function isSpec(shape: ResourceShape, { path }: Change): boolean {
   return root !== undefined && 'attribute' in root && shape.spec.byName.has(root.attribute);
 }
 
-/** Warns of changes that disturb what runs. A replacement says so itself in Terraform's plan. */
-function disruptions(changed: readonly Change[]): Diagnostic[] {
+function moves({ attribute }: Change): boolean {
+  return attribute.behavior.disruption === Disruption.MIGRATE;
+}
+
+/** Tells of changes that can't be made, or that disturb what runs. A replacement says so itself. */
+function changeDiagnostics(changed: readonly Change[]): Diagnostic[] {
   if (changed.some(({ replaces }) => replaces)) return [];
-  return changed.flatMap(({ path, attribute }) => {
+  return changed.flatMap((change) => {
+    const { path, attribute } = change;
+    const where = pathText(path);
+    if (shrinks(change)) {
+      const [from, to] = [String(change.before), String(change.after)];
+      const detail =
+        `${where}: can't shrink from ${from} to ${to} ${attribute.behavior.unit}; ` +
+        `give ${from} or more, or make a new one`;
+      return [problem('The change is not possible', detail, path)];
+    }
     if (attribute.behavior.disruption !== Disruption.RESTART) return [];
-    const detail = `changing ${pathText(path)} restarts the workload, if it runs`;
+    const detail = `changing ${where} restarts the workload, if it runs`;
     return [warning('The change needs a restart', detail, path)];
   });
+}
+
+function shrinks({ attribute, before, after }: Change): boolean {
+  if (!attribute.behavior.growOnly || !isNumber(before) || !isNumber(after)) return false;
+  return Number(numberText(after)) < Number(numberText(before));
 }
 
 /** Whether a value is an object; what Terraform sends for a resource is one or null. */

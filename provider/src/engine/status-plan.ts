@@ -20,21 +20,29 @@ import {
 export interface StatusQuestion {
   readonly prior: ObjectValue | null;
   readonly planned: ObjectValue;
+  /** Whether the change may move the resource to another node. */
+  readonly mayMove: boolean;
 }
 
 /**
- * The planned status of a resource whose spec changes. Unknown as a whole where nothing is
- * mirrored.
+ * The planned status of a resource whose spec changes: what mirrors the spec, and what the contract
+ * says such a change leaves alone. Unknown as a whole where that is nothing.
  */
 export function planStatus(shape: ResourceShape, question: StatusQuestion): Value {
-  const mirrored = shape.status.attributes.filter(({ behavior }) => behavior.mirrors !== '');
   const known = new Map<string, Value>();
-  for (const attribute of mirrored) {
-    const value = mirror(attribute, question);
+  for (const attribute of shape.status.attributes) {
+    const value =
+      attribute.behavior.mirrors === '' ? kept(attribute, question) : mirror(attribute, question);
     if (!isUnknown(value)) known.set(attribute.name, value);
   }
   if (known.size === 0) return UNKNOWN;
   return record(shape.status.attributes.map(({ name }) => [name, known.get(name) ?? UNKNOWN]));
+}
+
+/** A stable attribute's value from before. */
+function kept({ name, behavior }: Attribute, { prior, mayMove }: StatusQuestion): Value {
+  if (!behavior.stable || mayMove || prior === null) return UNKNOWN;
+  return givenValue(objectOrEmpty(prior['status'])[name] ?? null);
 }
 
 function mirror(attribute: Attribute, { prior, planned }: StatusQuestion): Value {

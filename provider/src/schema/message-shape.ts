@@ -49,6 +49,7 @@ export function fieldAttributes(
   outer: readonly DescMessage[],
 ): Attribute[] {
   const behavior = fieldBehavior(field);
+  if (behavior.transient) return [];
   const factOf = uploadFact(field);
   const base: Attribute = {
     name: field.name,

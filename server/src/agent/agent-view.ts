@@ -36,7 +36,9 @@ export class AgentView implements Lookup {
     });
   }
 
-  /** Puts a resource in place of what was there, or with undefined takes it away; tells the change. */
+  /**
+   * Puts a resource in place of what was there, or with undefined takes it away; tells the change.
+   */
   set(key: ResourceKey, resource: AnyResource | undefined): ViewChange {
     const resources = this.#resources.get(key.type);
     const previous = resources?.get(key.id);

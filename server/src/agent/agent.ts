@@ -1,7 +1,8 @@
 /**
- * The agent of one host: it takes the desired state from the control plane (or, without one, from its own
- * disk), runs the reconcile loop over it with the host's drivers, and tells what it observed. It decides
- * nothing that the control plane decides; everything it touches comes in by its options.
+ * The agent of one host: it takes the desired state from the control plane (or, without one, from
+ * its own disk), runs the reconcile loop over it with the host's drivers, and tells what it
+ * observed. It decides nothing that the control plane decides; everything it touches comes in by
+ * its options.
  */
 import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Desired } from '@limiquantix/proto/agent/v1/agent_service_pb.js';

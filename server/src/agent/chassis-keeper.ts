@@ -1,7 +1,7 @@
 /**
- * Keeps the host a chassis of OVN: brings its switch database to the settings at the start, when the
- * database comes back, and now and then. Until the first time has succeeded, no guest may be started: an
- * interface of an earlier boot could fight with it for its port.
+ * Keeps the host a chassis of OVN: brings its switch database to the settings at the start, when
+ * the database comes back, and now and then. Until the first time has succeeded, no guest may be
+ * started: an interface of an earlier boot could fight with it for its port.
  */
 import { Code } from '@connectrpc/connect';
 import type { ChassisReport } from '../drivers/ovn/chassis.js';

@@ -1,7 +1,8 @@
 /**
- * The agent's one stream to the control plane: it dials out, says hello, sends observations and signs of
- * life, takes the desired state in, and dials again with a bounded backoff when the stream ends. What is
- * lost with a stream comes again with the next: a snapshot from there, all observations from here.
+ * The agent's one stream to the control plane: it dials out, says hello, sends observations and
+ * signs of life, takes the desired state in, and dials again with a bounded backoff when the stream
+ * ends. What is lost with a stream comes again with the next: a snapshot from there, all
+ * observations from here.
  */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';

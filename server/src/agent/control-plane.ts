@@ -1,6 +1,7 @@
 /**
- * The control plane as an agent calls it over the network: HTTP/2 with TLS, the host's own certificate,
- * and pings, so that a dead connection is noticed. The simulator has another one of the same shape.
+ * The control plane as an agent calls it over the network: HTTP/2 with TLS, the host's own
+ * certificate, and pings, so that a dead connection is noticed. The simulator has another one of
+ * the same shape.
  */
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';

@@ -1,6 +1,6 @@
 /**
- * An agent with the host drivers on the backends of one host, real or simulated: libvirt's domains, disk
- * files in directories, the switch that joins OVN. Says what the host is.
+ * An agent with the host drivers on the backends of one host, real or simulated: libvirt's domains,
+ * disk files in directories, the switch that joins OVN. Says what the host is.
  */
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { NodeSystemSchema } from '@limiquantix/proto/compute/v1/node_pb.js';

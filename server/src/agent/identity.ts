@@ -1,6 +1,6 @@
 /**
- * Who a host is: its node's id, its key and certificate, and the CA that it trusts, kept in files of mode
- * 0600 in the agent's data directory. Written once, when the host joins.
+ * Who a host is: its node's id, its key and certificate, and the CA that it trusts, kept in files
+ * of mode 0600 in the agent's data directory. Written once, when the host joins.
  */
 import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';

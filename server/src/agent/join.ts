@@ -1,7 +1,8 @@
 /**
- * How a host joins: the token carries the fingerprint of the control plane's CA, so the CA itself may come
- * over a connection that nothing vouches for yet. Then the token and a certificate request, over one that
- * the CA vouches for, are exchanged for a client certificate. The key never leaves the host.
+ * How a host joins: the token carries the fingerprint of the control plane's CA, so the CA itself
+ * may come over a connection that nothing vouches for yet. Then the token and a certificate
+ * request, over one that the CA vouches for, are exchanged for a client certificate. The key never
+ * leaves the host.
  */
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';

@@ -1,6 +1,7 @@
 /**
- * The driver for the agent's own node: it changes nothing and reports what the host is. A host whose
- * hypervisor doesn't answer keeps its processors and memory, and has no hypervisor until it answers again.
+ * The driver for the agent's own node: it changes nothing and reports what the host is. A host
+ * whose hypervisor doesn't answer keeps its processors and memory, and has no hypervisor until it
+ * answers again.
  */
 import { clone, create, equals } from '@bufbuild/protobuf';
 import {

@@ -1,6 +1,6 @@
 /**
- * What of a status an agent says: the fields that the contract gives to nodes to observe, and of a map
- * that each node observes, its own entry. A failure becomes part of that. Pure.
+ * What of a status an agent says: the fields that the contract gives to nodes to observe, and of a
+ * map that each node observes, its own entry. A failure becomes part of that. Pure.
  */
 import { clone, create, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -33,8 +33,8 @@ export function nodePart(type: ResourceType, status: AnyStatus, nodeId: string):
 }
 
 /**
- * The last observation with the failure added to it: in `node_message` and `node_failed` where the status
- * has them, and in `message` of the node's own entry in a map.
+ * The last observation with the failure added to it: in `node_message` and `node_failed` where the
+ * status has them, and in `message` of the node's own entry in a map.
  */
 export function failureStatus(type: ResourceType, input: FailureInput): AnyStatus {
   const { last, error, nodeId } = input;

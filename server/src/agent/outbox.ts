@@ -1,6 +1,7 @@
 /**
- * What the agent has to tell the control plane: the newest observation of each resource, and which of
- * them were not sent yet. Bounded by the number of resources: a newer observation replaces an older one.
+ * What the agent has to tell the control plane: the newest observation of each resource, and which
+ * of them were not sent yet. Bounded by the number of resources: a newer observation replaces an
+ * older one.
  */
 import { create, equals } from '@bufbuild/protobuf';
 import {
@@ -37,7 +38,9 @@ export class Outbox {
     this.#unsent.delete(nameOf(key));
   }
 
-  /** Marks everything as unsent: for a new stream, whose other end may have lost what it was told. */
+  /**
+   * Marks everything as unsent: for a new stream, whose other end may have lost what it was told.
+   */
   resendAll(): void {
     for (const name of this.#latest.keys()) this.#unsent.add(name);
     this.#notify();

@@ -1,7 +1,7 @@
 /**
- * The desired state on the host's disk: a log of the control plane's `Desired` messages, each on disk
- * before it takes effect, so that a restarted agent looks after its guests without the control plane.
- * A record that a crash cut short is dropped: the control plane's next snapshot has it.
+ * The desired state on the host's disk: a log of the control plane's `Desired` messages, each on
+ * disk before it takes effect, so that a restarted agent looks after its guests without the control
+ * plane. A record that a crash cut short is dropped: the control plane's next snapshot has it.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';

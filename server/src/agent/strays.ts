@@ -1,7 +1,7 @@
 /**
- * Removes what a host's backends have for resources that nobody wants there any more, such as the domain
- * of a virtual machine that went elsewhere while this host was off. It asks only drivers that offer it,
- * and must not run before the desired state is known.
+ * Removes what a host's backends have for resources that nobody wants there any more, such as the
+ * domain of a virtual machine that went elsewhere while this host was off. It asks only drivers
+ * that offer it, and must not run before the desired state is known.
  */
 import type { Log } from '../log.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';

@@ -1,7 +1,7 @@
 /**
- * All agents' streams, as the control plane sees them: one for each node, the newest. It feeds them with
- * view changes, applies what they observe, and knows who was heard of when. It authenticates nobody: who
- * calls has found out which node it is.
+ * All agents' streams, as the control plane sees them: one for each node, the newest. It feeds them
+ * with view changes, applies what they observe, and knows who was heard of when. It authenticates
+ * nobody: who calls has found out which node it is.
  */
 import { fromBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -141,7 +141,8 @@ export class AgentHub {
       nodeId,
       heartbeatSeconds: this.#heartbeatSeconds,
       onHello: ({ agentVersion }) => {
-        // What was removed is said again on each stream: a node that was set up anew knows nothing of it.
+        // What was removed is said again on each stream: a node that was set up anew knows nothing
+        // of it.
         state.removed.clear();
         log.info('an agent came', { nodeId, agentVersion });
         this.#heard(nodeId, state);

@@ -1,6 +1,6 @@
 /**
- * What agents call. It finds out who calls and hands over: the streams to the hub, the joining of a host
- * and the reading of images to those that are given to it.
+ * What agents call. It finds out who calls and hands over: the streams to the hub, the joining of a
+ * host and the reading of images to those that are given to it.
  */
 import { create } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';

@@ -1,7 +1,7 @@
 /**
- * The server end of one agent's stream: a snapshot of what concerns its node, then what changes of it, at
- * the pace at which the agent reads; observations and signs of life come in. It remembers a digest of what
- * the node was told, so that a change that means nothing to the node isn't sent.
+ * The server end of one agent's stream: a snapshot of what concerns its node, then what changes of
+ * it, at the pace at which the agent reads; observations and signs of life come in. It remembers a
+ * digest of what the node was told, so that a change that means nothing to the node isn't sent.
  */
 import { createHash } from 'node:crypto';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';

@@ -1,6 +1,6 @@
 /**
- * Which resources are to be removed even where their node can't be asked: those whose deletion was forced.
- * Follows the view; the mark itself is in the store.
+ * Which resources are to be removed even where their node can't be asked: those whose deletion was
+ * forced. Follows the view; the mark itself is in the store.
  */
 import type { Poke } from '../reconcile/driver.js';
 import type { ViewChange } from '../reconcile/loop.js';

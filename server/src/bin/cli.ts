@@ -1,6 +1,6 @@
 /**
- * What the commands of the command line share: where text goes, the environment, and the client made
- * from the options that every client command has.
+ * What the commands of the command line share: where text goes, the environment, and the client
+ * made from the options that every client command has.
  */
 import type { Transport } from '@connectrpc/connect';
 import { type Command, InvalidArgumentError } from 'commander';

@@ -1,4 +1,7 @@
-/** `token` and `node join-token`: makes, lists and revokes what users and hosts prove themselves with. */
+/**
+ * `token` and `node join-token`: makes, lists and revokes what users and hosts prove themselves
+ * with.
+ */
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { type Client, createClient } from '@connectrpc/connect';
 import { TokenKind, TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';

@@ -61,15 +61,7 @@ export function startControl(options: ControlOptions): Control {
     write: (nodeId, observations) => writer.writeObservations(nodeId, observations),
     onChange: poke,
   });
-  const links: NodeLinks = {
-    isConnected: (nodeId) => hub.isConnected(nodeId),
-    lastHeardMs: (nodeId) => hub.lastHeardMs(nodeId),
-    isRemoved: (nodeId, key) =>
-      hub.isRemoved(nodeId, key) ||
-      forced.has(key.id) ||
-      // A node that was removed has nothing any more that anybody could ask for.
-      view.get('node', nodeId) === undefined,
-  };
+  const links = linksOf({ hub, forced, view });
   const allocation = new Allocation();
   const { drivers, images } = makeDrivers({ ...options, writer, links, allocation, poke });
   const loop: Loop = new Loop({
@@ -103,6 +95,24 @@ export function startControl(options: ControlOptions): Control {
       await images.stop();
       await loop.stop();
     },
+  };
+}
+
+/** What the drivers know of the agents: the hub's knowledge, and what an operator forced. */
+function linksOf(parts: {
+  readonly hub: Pick<AgentHub, 'isConnected' | 'lastHeardMs' | 'isRemoved'>;
+  readonly forced: { has(id: string): boolean };
+  readonly view: View;
+}): NodeLinks {
+  const { hub, forced, view } = parts;
+  return {
+    isConnected: (nodeId) => hub.isConnected(nodeId),
+    lastHeardMs: (nodeId) => hub.lastHeardMs(nodeId),
+    isRemoved: (nodeId, key) =>
+      hub.isRemoved(nodeId, key) ||
+      forced.has(key.id) ||
+      // A node that was removed has nothing any more that anybody could ask for.
+      view.get('node', nodeId) === undefined,
   };
 }
 

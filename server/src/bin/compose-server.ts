@@ -1,6 +1,6 @@
 /**
- * The control plane in one process: store, certificate authority, view, API, library, OVN, the loop and
- * the agents' streams, with simulated nodes if wanted. The command and the tests start it here.
+ * The control plane in one process: store, certificate authority, view, API, library, OVN, the loop
+ * and the agents' streams, with simulated nodes if wanted. The command and the tests start it here.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -77,7 +77,9 @@ export interface RunningServer {
 const northboundDefault = 'unix:/run/ovn/ovnnb_db.sock';
 const directoryMode = 0o700;
 
-/** Starts a control plane; resolves when it answers and its simulated nodes, if any, are starting. */
+/**
+ * Starts a control plane; resolves when it answers and its simulated nodes, if any, are starting.
+ */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
@@ -177,7 +179,9 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
   });
 }
 
-/** The server's certificate for where it listens; a new one where the end of the old one is near. */
+/**
+ * The server's certificate for where it listens; a new one where the end of the old one is near.
+ */
 function serverKeyPair(options: ServerOptions, authority: CertificateAuthority): Promise<KeyPair> {
   const addresses = options.listen.map(parseListenAddress);
   const hosts = addresses.flatMap((address) => (address.kind === 'tcp' ? [address.host] : []));

@@ -1,4 +1,7 @@
-/** The real clock, the real chance and ids made of both: the only place of the server that reads them. */
+/**
+ * The real clock, the real chance and ids made of both: the only place of the server that reads
+ * them.
+ */
 import { randomBytes } from 'node:crypto';
 import type { Clock, Random } from '../reconcile/clock.js';
 

@@ -1,6 +1,6 @@
 /**
- * The real log: pino to standard error, JSON for machines, one readable line each on a terminal. An error
- * is told as the chain of its causes, with what is only for the log.
+ * The real log: pino to standard error, JSON for machines, one readable line each on a terminal. An
+ * error is told as the chain of its causes, with what is only for the log.
  */
 import pino from 'pino';
 import type { Log, LogFields } from '../log.js';

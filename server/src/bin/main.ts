@@ -1,6 +1,6 @@
 /**
- * The `limiquantix` command: the process around the program. Only this folder reads the environment, the
- * arguments and the signals.
+ * The `limiquantix` command: the process around the program. Only this folder reads the
+ * environment, the arguments and the signals.
  */
 import './warnings.js';
 import type { Cli } from './cli.js';

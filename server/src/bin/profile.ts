@@ -1,6 +1,6 @@
 /**
- * How clients find the control plane: arguments, then `LIMIQUANTIX_*` variables, then a profile file. The
- * server writes such a file at its first start.
+ * How clients find the control plane: arguments, then `LIMIQUANTIX_*` variables, then a profile
+ * file. The server writes such a file at its first start.
  */
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * The control plane's API for any resource type, as the command line and tests call it: requests and
- * answers are found by the contract's descriptors, so a new type needs nothing here.
+ * The control plane's API for any resource type, as the command line and tests call it: requests
+ * and answers are found by the contract's descriptors, so a new type needs nothing here.
  */
 import { create, type DescField, type DescMethod, type Message } from '@bufbuild/protobuf';
 import { Code, type Interceptor, type Transport } from '@connectrpc/connect';

@@ -1,6 +1,6 @@
 /**
- * Resources as text for people: the contract's columns in a table, words of enums in lower case, names in
- * place of ids where they are known. Pure.
+ * Resources as text for people: the contract's columns in a table, words of enums in lower case,
+ * names in place of ids where they are known. Pure.
  */
 import type { DescEnum, DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import { type Condition, ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';

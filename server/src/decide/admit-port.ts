@@ -1,6 +1,7 @@
 /**
- * Admission of a port: its MAC address and IPv4 address, decided before anything is plugged in. The claims
- * that are committed with it make sure that no address is given twice, whoever else decides meanwhile.
+ * Admission of a port: its MAC address and IPv4 address, decided before anything is plugged in. The
+ * claims that are committed with it make sure that no address is given twice, whoever else decides
+ * meanwhile.
  */
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -11,7 +12,6 @@ import {
   type PortStatus,
   PortStatusSchema,
 } from '@limiquantix/proto/network/v1/port_pb.js';
-import type { Random } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import { ipClaimKey, macClaimKey } from '../resource/keys.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
@@ -35,7 +35,7 @@ export interface PortQuestion {
   readonly port: Port;
   readonly previous: Port | undefined;
   readonly lookup: AdmissionLookup;
-  readonly random: Random;
+  readonly random: () => number;
   /** The path of the port's fields in what the user wrote: `spec`, or `spec.nics["lan"].port`. */
   readonly path: string;
   /** Addresses that were decided in the same go for other ports. */

@@ -1,6 +1,6 @@
 /**
- * Admission of a virtual machine: the volumes and ports that it brings along, with their addresses, in the
- * same transaction; and what can never work is refused here, before anything is stored.
+ * Admission of a virtual machine: the volumes and ports that it brings along, with their addresses,
+ * in the same transaction; and what can never work is refused here, before anything is stored.
  */
 import { create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -155,7 +155,9 @@ function admitNics(input: Input, devices: Devices): Record<string, NicStatus> {
   return nics;
 }
 
-/** The interfaces, those with fixed addresses first, so that none of them is assigned to another. */
+/**
+ * The interfaces, those with fixed addresses first, so that none of them is assigned to another.
+ */
 function fixedFirst(vm: VirtualMachine): [string, NicSpec][] {
   const isFixed = ([, nic]: [string, NicSpec]): boolean =>
     nic.source.case === 'port' && nic.source.value.ipAddresses.length > 0;
@@ -171,7 +173,9 @@ interface Child<R extends AnyResource> {
   readonly make: (header: object) => R;
 }
 
-/** Adds the write that makes or changes a child, if it needs one; returns the child as it will be. */
+/**
+ * Adds the write that makes or changes a child, if it needs one; returns the child as it will be.
+ */
 function writeChild<R extends AnyResource>(input: Input, devices: Devices, child: Child<R>): R {
   const { next, newId } = input;
   if (child.existing !== undefined) {

@@ -1,6 +1,7 @@
 /**
- * Which resources concern which node, and what of a resource its node needs to know. Pure. The agent
- * service sends to each agent exactly what this says, and only when what the node needs has changed.
+ * Which resources concern which node, and what of a resource its node needs to know. Pure. The
+ * agent service sends to each agent exactly what this says, and only when what the node needs has
+ * changed.
  */
 import { clone, type DescMessage, toBinary } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
@@ -10,8 +11,7 @@ import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import type { Image } from '@limiquantix/proto/storage/v1/image_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import type { ViewChange } from '../reconcile/loop.js';
-import type { Lookup } from '../resource/lookup.js';
+import type { Lookup, ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import { isSpanned } from './pool-span.js';
 
@@ -28,12 +28,13 @@ export function affectedBy(change: ViewChange, lookup: Lookup): ResourceKey[] {
   const before = change.previous === undefined ? [] : rule.needs(change.previous, lookup);
   const after = change.resource === undefined ? [] : rule.needs(change.resource, lookup);
   if (sameKeys(before, after) && samePlace(rule, change, lookup)) return [];
-  return [...before, ...after];
+  return [...new Map([...before, ...after].map((key) => [key.id, key])).values()];
 }
 
 /**
  * What a node needs to know of a resource, as bytes to compare: its header and spec, and the status
- * fields that its drivers read. Equal bytes mean that sending it again would tell the node nothing new.
+ * fields that its drivers read. Equal bytes mean that sending it again would tell the node nothing
+ * new.
  */
 export function relevantBytes(
   type: TypeName,

@@ -1,9 +1,9 @@
 /**
- * Which MAC and IPv4 address a port gets. Pure: what is taken comes in, the choice goes out. That no
- * address is ever given twice does not rest on this choice but on the claim that is committed with it.
+ * Which MAC and IPv4 address a port gets. Pure: what is taken comes in, the choice goes out. That
+ * no address is ever given twice does not rest on this choice but on the claim that is committed
+ * with it.
  */
 import type { Ipv4SubnetSpec } from '@limiquantix/proto/network/v1/network_pb.js';
-import type { Random } from '../reconcile/clock.js';
 import { formatIpv4, isHostAddress, lastOf, parseCidr, parseIpv4 } from './ipv4.js';
 
 /** Random MAC addresses that are tried. */
@@ -14,12 +14,13 @@ export interface AddressQuestion {
   readonly subnet: Ipv4SubnetSpec;
   /** Whether an address is taken, as a dotted quad. */
   readonly isTaken: (address: string) => boolean;
-  readonly random: Random;
+  readonly random: () => number;
 }
 
 /**
- * A free address out of the subnet's pools, or undefined when none is left. The search begins anywhere in
- * the pools, so that it is short in a large network and creates at the same time seldom collide.
+ * A free address out of the subnet's pools, or undefined when none is left. The search begins
+ * anywhere in the pools, so that it is short in a large network and creates at the same time seldom
+ * collide.
  */
 export function decideAddress(question: AddressQuestion): string | undefined {
   const { subnet, isTaken, random } = question;
@@ -54,7 +55,10 @@ export function refuseFixedAddress(subnet: Ipv4SubnetSpec, address: string): str
 }
 
 /** A MAC address in QEMU's locally administered range. */
-export function decideMac(isTaken: (mac: string) => boolean, random: Random): string | undefined {
+export function decideMac(
+  isTaken: (mac: string) => boolean,
+  random: () => number,
+): string | undefined {
   for (let attempt = 0; attempt < macAttemptsMax; attempt += 1) {
     const tail = Array.from({ length: 3 }, () => hex(Math.floor(random() * 256)));
     const mac = ['52', '54', '00', ...tail].join(':');
@@ -63,7 +67,9 @@ export function decideMac(isTaken: (mac: string) => boolean, random: Random): st
   return undefined;
 }
 
-/** The address that stands for the network itself: its gateway's, or else the first host address. */
+/**
+ * The address that stands for the network itself: its gateway's, or else the first host address.
+ */
 export function gatewayOf(subnet: Ipv4SubnetSpec): string {
   const parsed = parseCidr(subnet.cidr);
   return subnet.gateway ?? (parsed === undefined ? '' : formatIpv4(parsed.base + 1));

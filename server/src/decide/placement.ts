@@ -1,6 +1,6 @@
 /**
- * Which node a virtual machine gets. Pure: the candidates with what is used on them come in; a node with
- * the reason for it, or the reason against each node, goes out.
+ * Which node a virtual machine gets. Pure: the candidates with what is used on them come in; a node
+ * with the reason for it, or the reason against each node, goes out.
  */
 
 /** What a machine needs of its node. */
@@ -37,7 +37,9 @@ export type Placement =
   | { readonly kind: 'placed'; readonly nodeId: string; readonly reasons: readonly string[] }
   | { readonly kind: 'rejected'; readonly reasons: readonly string[] };
 
-/** Chooses the node that stays the emptiest, in the scarcer of processors and memory; ties by name. */
+/**
+ * Chooses the node that stays the emptiest, in the scarcer of processors and memory; ties by name.
+ */
 export function decidePlacement(
   demand: Demand,
   constraints: Constraints,

@@ -1,6 +1,6 @@
 /**
- * Whether a virtual machine is as wanted, in one word and with the reason: from what its node observed and
- * from its volumes and ports. Pure.
+ * Whether a virtual machine is as wanted, in one word and with the reason: from what its node
+ * observed and from its volumes and ports. Pure.
  */
 import { create } from '@bufbuild/protobuf';
 import {

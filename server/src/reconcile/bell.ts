@@ -1,6 +1,6 @@
 /**
- * Wakes one waiter: rung any number of times before it looks, it wakes it once. The waits of the agents'
- * streams end by the bell, by a deadline or by an abort, whichever comes first.
+ * Wakes one waiter: rung any number of times before it looks, it wakes it once. The waits of the
+ * agents' streams end by the bell, by a deadline or by an abort, whichever comes first.
  */
 import type { Clock } from './clock.js';
 
@@ -20,7 +20,9 @@ export class Bell {
     this.#wake?.();
   }
 
-  /** Resolves when the bell was rung since the last wait, the time is over, or the signal aborts. */
+  /**
+   * Resolves when the bell was rung since the last wait, the time is over, or the signal aborts.
+   */
   async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * Time and chance as values that are handed in, so that a run repeats from its seed. `bin` makes the real
- * ones; tests and the simulator make their own.
+ * Time and chance as values that are handed in, so that a run repeats from its seed. `bin` makes
+ * the real ones; tests and the simulator make their own.
  */
 
 /** Undoes what it was returned for; idempotent. */

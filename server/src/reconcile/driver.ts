@@ -1,7 +1,7 @@
 /**
- * What a driver is: the five members that turn a resource's intent into a backend's objects. The loop in
- * `loop.ts` calls them; a driver never calls the loop but to poke it. Reads and effects are in `observe`,
- * `apply` and `remove`; every choice is in `diff`, which is pure.
+ * What a driver is: the five members that turn a resource's intent into a backend's objects. The
+ * loop in `loop.ts` calls them; a driver never calls the loop but to poke it. Reads and effects are
+ * in `observe`, `apply` and `remove`; every choice is in `diff`, which is pure.
  */
 import type { Message } from '@bufbuild/protobuf';
 import type { Lookup } from '../resource/lookup.js';
@@ -15,8 +15,8 @@ export interface Difference<Action, Status extends Message> {
   /** Steps that bring the world nearer to intent, in order; empty when it is there or must wait. */
   readonly actions: readonly Action[];
   /**
-   * The status to report if no action is left. Only the fields that this driver observes are set; the
-   * receiver merges them by the contract's `observer` annotations.
+   * The status to report if no action is left. Only the fields that this driver observes are set;
+   * the receiver merges them by the contract's `observer` annotations.
    */
   readonly status: Status;
   /** Look again after this long, besides when something pokes the key. */
@@ -41,8 +41,8 @@ export interface Driver<
   /** Carries out one action. Idempotent: may be repeated after a crash between any two steps. */
   apply(resource: R, action: Action, lookup: Lookup): Promise<void>;
   /**
-   * Removes everything that exists for the resource. Idempotent. `waitingFor` says, for people, what
-   * holds it up; the loop asks again when poked and after a while.
+   * Removes everything that exists for the resource. Idempotent. `waitingFor` says, for people,
+   * what holds it up; the loop asks again when poked and after a while.
    */
   remove(resource: R, lookup: Lookup): Promise<Removal>;
 }
@@ -52,24 +52,32 @@ export type Removal =
   | { readonly gone: true }
   | { readonly gone: false; readonly waitingFor: string; readonly status?: Message };
 
-/** Optional power of a driver: name what it finds of ours in its backend, for cleanup and checks. */
+/**
+ * Optional power of a driver: name what it finds of ours in its backend, for cleanup and checks.
+ */
 export interface SupportsInventory {
   /** The keys of every object in the backend that carries one of our ids. */
   inventory(): Promise<readonly ResourceKey[]>;
 }
 
-/** Optional power of a driver: remove what belongs to a resource that nobody wants here any more. */
+/**
+ * Optional power of a driver: remove what belongs to a resource that nobody wants here any more.
+ */
 export interface SupportsStrayRemoval {
-  /** Removes what the backend has for an id that the view doesn't know. Idempotent; keeps user data. */
+  /**
+   * Removes what the backend has for an id that the view doesn't know. Idempotent; keeps user data.
+   */
   removeStray(id: string): Promise<void>;
 }
 
 /**
- * Optional power of a driver: say which of its resources depend on a change of another one. Without it,
- * those that refer to the changed resource or own it are looked at.
+ * Optional power of a driver: say which of its resources depend on a change of another one. Without
+ * it, those that refer to the changed resource or own it are looked at.
  */
 export interface SupportsTriggers {
-  /** The keys, of this driver's type, to look at. Pure, and cheap: it is called for every change. */
+  /**
+   * The keys, of this driver's type, to look at. Pure, and cheap: it is called for every change.
+   */
   triggers(change: ViewChange, lookup: Lookup): readonly ResourceKey[];
 }
 

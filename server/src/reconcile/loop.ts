@@ -1,28 +1,23 @@
 /**
- * The one reconcile loop, in the control plane and in every agent: a key comes in; intent and world are
- * compared; actions are applied until nothing is left to do; the status goes out. It is level-triggered:
- * what an event said is forgotten, only its key counts, and a restart takes the same path as an event.
+ * The one reconcile loop, in the control plane and in every agent: a key comes in; intent and world
+ * are compared; actions are applied until nothing is left to do; the status goes out. It is
+ * level-triggered: what an event said is forgotten, only its key counts, and a restart takes the
+ * same path as an event.
  */
 import type { Message } from '@bufbuild/protobuf';
+import type { ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import type { Clock, Random } from './clock.js';
 import type { Driver, Lookup, SupportsTriggers } from './driver.js';
 import { WorkQueue, type WorkResult } from './queue.js';
+
+export type { ViewChange } from '../resource/lookup.js';
 
 /** What the loop found out about one resource. */
 export type Finding =
   | { readonly kind: 'status'; readonly resource: AnyResource; readonly status: Message }
   | { readonly kind: 'removed'; readonly resource: AnyResource }
   | { readonly kind: 'error'; readonly resource: AnyResource; readonly error: unknown };
-
-/** A change in the loop's view of the resources. */
-export interface ViewChange {
-  readonly key: ResourceKey;
-  /** As it is now; undefined when it left the view. */
-  readonly resource: AnyResource | undefined;
-  /** As it was before; undefined when it is new. */
-  readonly previous: AnyResource | undefined;
-}
 
 /** What a loop works with. */
 export interface LoopOptions {
@@ -32,7 +27,10 @@ export interface LoopOptions {
   readonly report: (finding: Finding) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
-  /** Called for each failure, before the backoff: the one place where a reconciler's error is logged. */
+  /**
+   * Called for each failure, before the backoff: the one place where a reconciler's error is
+   * logged.
+   */
   readonly logFailure: (key: ResourceKey, generation: bigint, error: unknown) => void;
   /** Keys in work at once; 64 without it. */
   readonly concurrencyMax?: number;
@@ -43,7 +41,9 @@ const passesMax = 16;
 const restMs = 250;
 const backoffFirstMs = 100;
 const backoffMaxMs = 30_000;
-/** A removal that waits for something is asked again after this long, if nothing pokes it before. */
+/**
+ * A removal that waits for something is asked again after this long, if nothing pokes it before.
+ */
 const removalAgainMs = 1_000;
 const concurrencyDefault = 64;
 
@@ -102,7 +102,10 @@ export class Loop {
     return this.#queue.depth;
   }
 
-  /** Without triggers of its own, a driver's resources depend on what they refer to and what they own. */
+  /**
+   * Without triggers of its own, a driver's resources depend on what they refer to and what they
+   * own.
+   */
   #dependents(type: TypeName, change: ViewChange): ResourceKey[] {
     if (type === change.key.type) return [];
     const keys = this.#options.lookup

@@ -1,6 +1,7 @@
 /**
- * The loop's work queue: keys that want attention, each at most once, with a bounded number in work, a
- * backoff for those that failed and timers for those that shall be looked at again. It knows no driver.
+ * The loop's work queue: keys that want attention, each at most once, with a bounded number in
+ * work, a backoff for those that failed and timers for those that shall be looked at again. It
+ * knows no driver.
  */
 import type { ResourceKey } from '../resource/resource.js';
 import type { Cancel, Clock, Random } from './clock.js';
@@ -49,8 +50,8 @@ export class WorkQueue {
   }
 
   /**
-   * Asks for attention to a key, now. Coalesces with an earlier ask that has not begun. A key that failed
-   * waits its first backoff all the same: a failure's own report must not make it spin.
+   * Asks for attention to a key, now. Coalesces with an earlier ask that has not begun. A key that
+   * failed waits its first backoff all the same: a failure's own report must not make it spin.
    */
   add(key: ResourceKey): void {
     if (this.#stopped) return;

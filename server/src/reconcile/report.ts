@@ -1,7 +1,8 @@
 /**
- * Where the control plane's loop reports to: what its drivers found goes into the resources' status, next
- * to what the nodes observed; a failure becomes the condition Ready; of a resource that is removed, the
- * record goes. Agents have another receiver, for their findings go over the stream.
+ * Where the control plane's loop reports to: what its drivers found goes into the resources'
+ * status, next to what the nodes observed; a failure becomes the condition Ready; of a resource
+ * that is removed, the record goes. Agents have another receiver, for their findings go over the
+ * stream.
  */
 import { clone, create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -17,7 +18,9 @@ import type { Finding } from './loop.js';
 
 /** Writes to the store; each write is based on the newest version of the resource. */
 export interface Writer {
-  /** Writes what `mutate` makes of the resource as it is; nothing for undefined or an equal status. */
+  /**
+   * Writes what `mutate` makes of the resource as it is; nothing for undefined or an equal status.
+   */
   writeStatus(
     key: ResourceKey,
     mutate: (current: AnyResource) => AnyStatus | undefined,
@@ -50,7 +53,8 @@ export function createReport(options: ReportOptions): (finding: Finding) => Prom
       return;
     }
     await writer.writeStatus(key, (current) => {
-      // What was found for an older spec says nothing of the newer one, which is in the queue already.
+      // What was found for an older spec says nothing of the newer one, which is in the queue
+      // already.
       if (current.generation !== finding.resource.generation) return undefined;
       const nowMs = clock.nowMs();
       if (finding.kind === 'error') return withFailure(type, current, finding.error, nowMs);
@@ -68,8 +72,8 @@ export interface DecidedStatus {
 }
 
 /**
- * The status with what the control plane decided; what nodes observe stays as it is in `current`. Returns
- * `current` itself where nothing changed. Pure.
+ * The status with what the control plane decided; what nodes observe stays as it is in `current`.
+ * Returns `current` itself where nothing changed. Pure.
  */
 export function mergeDecided(type: ResourceType, input: DecidedStatus): AnyStatus {
   const { current, decided, nowMs } = input;

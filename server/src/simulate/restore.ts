@@ -1,7 +1,7 @@
 /**
- * Simulated disks end with the process, and a real host's don't: at a restart of the control plane, each
- * simulated host gets the volumes back that were recorded for it. Its guests are off, as after a power
- * cut.
+ * Simulated disks end with the process, and a real host's don't: at a restart of the control plane,
+ * each simulated host gets the volumes back that were recorded for it. Its guests are off, as after
+ * a power cut.
  */
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';

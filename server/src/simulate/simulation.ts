@@ -1,6 +1,7 @@
 /**
- * Agents for the hosts of a simulated world, in the control plane's own process: the same agents with the
- * same drivers as on real hosts, on a stream that is no network. Tests restart and crash them here.
+ * Agents for the hosts of a simulated world, in the control plane's own process: the same agents
+ * with the same drivers as on real hosts, on a stream that is no network. Tests restart and crash
+ * them here.
  */
 import { join } from 'node:path';
 import type { ImageContent } from '../agent/control-plane.js';

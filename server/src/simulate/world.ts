@@ -1,7 +1,8 @@
 /**
- * The backends of N hosts that don't exist, in one process: for each a libvirtd, disk files and a switch
- * database, for all of them one OVN northbound with its northd. Everything above the wire is real. A
- * guest gets the address that OVN's DHCP would give it, and its port is up while it is plugged in.
+ * The backends of N hosts that don't exist, in one process: for each a libvirtd, disk files and a
+ * switch database, for all of them one OVN northbound with its northd. Everything above the wire is
+ * real. A guest gets the address that OVN's DHCP would give it, and its port is up while it is
+ * plugged in.
  */
 import { createMemoryNodeFiles, type NodeFiles } from '../drivers/libvirt/node-files.js';
 import type { Clock, Random } from '../reconcile/clock.js';

@@ -1,7 +1,7 @@
 /**
- * A control plane in a test's memory: the standard methods of every resource type from their descriptors,
- * watches, uploads, and a status that follows a moment after. It decides nothing; it is there to see what the
- * provider sends, and to answer as the contract says.
+ * A control plane in a test's memory: the standard methods of every resource type from their
+ * descriptors, watches, uploads, and a status that follows a moment after. It decides nothing; it
+ * is there to see what the provider sends, and to answer as the contract says.
  */
 
 import { randomBytes } from 'node:crypto';

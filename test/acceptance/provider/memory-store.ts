@@ -1,6 +1,6 @@
 /**
- * What the in-memory control plane knows: resources by type and id, the events of their changes, and a
- * status that is brought about a few milliseconds after each write.
+ * What the in-memory control plane knows: resources by type and id, the events of their changes,
+ * and a status that is brought about a few milliseconds after each write.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { clone, create, type DescMessage, type Message } from '@bufbuild/protobuf';

@@ -1,6 +1,6 @@
 /**
- * What the provider's suites share: the provider bundled once, and a control plane and a workspace for each
- * test.
+ * What the provider's suites share: the provider bundled once, and a control plane and a workspace
+ * for each test.
  */
 import { rmSync } from 'node:fs';
 import { goodToken, type InMemoryApi, startInMemoryApi } from './in-memory-api.js';

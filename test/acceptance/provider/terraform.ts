@@ -1,5 +1,6 @@
 /**
- * A folder with a configuration, and the real terraform run in it with the provider as it was just bundled.
+ * A folder with a configuration, and the real terraform run in it with the provider as it was just
+ * bundled.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * What virtual machines have of each node, kept up to date from view changes, so that no placement has to
- * count. A placement that isn't stored yet is held here as well: two machines never get the same room.
+ * What virtual machines have of each node, kept up to date from view changes, so that no placement
+ * has to count. A placement that isn't stored yet is held here as well: two machines never get the
+ * same room.
  */
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { demandOf } from '../../decide/candidates.js';

@@ -1,4 +1,6 @@
-/** The control plane's half of a node: whether its agent is heard of, and what of it is given away. */
+/**
+ * The control plane's half of a node: whether its agent is heard of, and what of it is given away.
+ */
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import {

@@ -1,4 +1,6 @@
-/** The control plane's half of a storage pool: its space over all nodes, and whether it can be used. */
+/**
+ * The control plane's half of a storage pool: its space over all nodes, and whether it can be used.
+ */
 import { create } from '@bufbuild/protobuf';
 import { type Node, NodePhase } from '@limiquantix/proto/compute/v1/node_pb.js';
 import {

@@ -1,3 +1,8 @@
+/**
+ * The control plane's half of a virtual machine: it gives the machine a node, follows what the node
+ * and the network tell, and says when the machine is ready. What happens on the node is the agent's
+ * half.
+ */
 import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import {
   type VirtualMachine,

@@ -1,6 +1,6 @@
 /**
- * The control plane's half of a volume: which node it lives on, who uses it and whether it is ready. Its
- * content is the agent's half. A volume goes where the first machine that uses it goes.
+ * The control plane's half of a volume: which node it lives on, who uses it and whether it is
+ * ready. Its content is the agent's half. A volume goes where the first machine that uses it goes.
  */
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { type Condition, ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
