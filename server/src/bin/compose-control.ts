@@ -22,6 +22,7 @@ import type { Clock, Random } from '../reconcile/clock.js';
 import type { Driver, Poke } from '../reconcile/driver.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
 import { createReport } from '../reconcile/report.js';
+import type { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
 
