@@ -4,7 +4,7 @@
  * observed. It decides nothing that the control plane decides; everything it touches comes in by
  * its options.
  */
-import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Desired } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
@@ -153,9 +153,7 @@ export class Agent {
     this.#outbox.put(key, { status: toBinary(type.status, observed), removed });
     const merged = this.#merge(type, resource, observed);
     if (merged === resource.status) return;
-    const next = clone(type.message, resource) as AnyResource;
-    next.status = merged;
-    this.#put(type, next);
+    this.#put(type, { ...resource, status: merged });
   }
 
   #observation(type: ResourceType, finding: Finding, last: AnyStatus | undefined): AnyStatus {

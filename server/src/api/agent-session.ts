@@ -157,7 +157,8 @@ export class AgentSession {
     for (const type of nodeTypes) {
       for (const resource of lookup.list(type)) {
         if (!nodesOf(type, resource, lookup).has(nodeId)) continue;
-        upserts.push(this.#tell({ type, id: resource.id }, resource));
+        const upsert = this.#tell({ type, id: resource.id }, resource);
+        if (upsert !== undefined) upserts.push(upsert);
       }
     }
     return create(DesiredSchema, { snapshot: true, revision: revision(), upserts });
@@ -172,27 +173,25 @@ export class AgentSession {
       const resource = wanted ? lookup.get(key.type, key.id) : undefined;
       if (resource === undefined) {
         if (this.#told.delete(name)) desired.removals.push(create(ResourceKeySchema, key));
-      } else if (this.#digest(key, resource) !== this.#told.get(name)) {
-        desired.upserts.push(this.#tell(key, resource));
+      } else {
+        const upsert = this.#tell(key, resource);
+        if (upsert !== undefined) desired.upserts.push(upsert);
       }
     }
     return desired;
   }
 
-  /** Encodes a resource for the node and remembers what it is told. */
-  #tell(key: ResourceKey, resource: AnyResource): DesiredResource {
+  /** A resource for the node, or undefined where that would tell it nothing new. */
+  #tell(key: ResourceKey, resource: AnyResource): DesiredResource | undefined {
     const { message } = this.#options.types.get(key.type);
-    this.#told.set(nameOf(key), this.#digest(key, resource));
+    const bytes = relevantBytes(key.type, resource, message);
+    const digest = createHash('sha256').update(bytes).digest('base64');
+    if (this.#told.get(nameOf(key)) === digest) return undefined;
+    this.#told.set(nameOf(key), digest);
     return create(DesiredResourceSchema, {
       type: key.type,
       resource: toBinary(message, resource),
     });
-  }
-
-  #digest(key: ResourceKey, resource: AnyResource): string {
-    const { message } = this.#options.types.get(key.type);
-    const bytes = relevantBytes(key.type, resource, message);
-    return createHash('sha256').update(bytes).digest('base64');
   }
 }
 

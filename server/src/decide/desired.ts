@@ -3,14 +3,14 @@
  * agent service sends to each agent exactly what this says, and only when what the node needs has
  * changed.
  */
-import { clone, type DescMessage, toBinary } from '@bufbuild/protobuf';
-import { reflect } from '@bufbuild/protobuf/reflect';
+import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
 import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import type { Image } from '@limiquantix/proto/storage/v1/image_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { writeField } from '../resource/field-access.js';
 import type { Lookup, ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import { isSpanned } from './pool-span.js';
@@ -41,18 +41,22 @@ export function relevantBytes(
   resource: AnyResource,
   desc: DescMessage,
 ): Uint8Array {
-  const copy = clone(desc, resource);
-  const message = reflect(desc, copy);
+  const copy = shallowCopy(resource);
   for (const field of desc.fields) {
-    if (headerIgnored.has(field.name)) message.clear(field);
-    if (field.name !== 'status' || field.fieldKind !== 'message' || !message.isSet(field)) continue;
-    const status = message.get(field);
+    if (headerIgnored.has(field.name)) writeField(copy, field, undefined);
+    if (field.name !== 'status' || resource.status === undefined) continue;
     const kept = rules.get(type)?.statusFields ?? [];
-    for (const inner of field.message.fields) {
-      if (!kept.includes(inner.name)) status.clear(inner);
+    copy.status = shallowCopy(resource.status);
+    for (const inner of field.message?.fields ?? []) {
+      if (!kept.includes(inner.name)) writeField(copy.status, inner, undefined);
     }
   }
   return toBinary(desc, copy);
+}
+
+/** A copy whose fields can be cleared without a change of the original; their values are shared. */
+function shallowCopy<M extends Message>(message: M): M {
+  return Object.assign(Object.create(Object.getPrototypeOf(message)) as M, message);
 }
 
 /** The types that concern nodes, in the order in which a node needs them. */
