@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,8 +20,9 @@ import {
 } from '../../server/src/lab/lab.js';
 import { enterNode } from '../../server/src/lab/node.js';
 import { missingForLab } from '../../server/src/lab/prerequisites.js';
-import { referProcess, runProgram, waitFor } from '../../server/src/lab/process.js';
+import { runProgram, waitFor } from '../../server/src/lab/process.js';
 import { readState } from '../../server/src/lab/state.js';
+import { expectNoLab, footprintOf, namespaceInodes } from './leftovers.js';
 
 const missing = missingForLab();
 if (missing !== undefined) process.stderr.write(`lab suite skipped: ${missing}\n`);
@@ -30,6 +31,7 @@ const deadlineMs = 60_000;
 const runTs = [process.execPath, '--import', `file://${require.resolve('tsx')}`];
 const report = (): void => undefined;
 const name = `lqxt${process.pid % 10_000}`;
+const machineHadDataDir = existsSync('/var/lib/limiquantix');
 
 onLab('lab', () => {
   let dir: string;
@@ -103,15 +105,15 @@ onLab('lab', () => {
         'type=internal',
         `external_ids:iface-id=${stale}`,
       );
-      const before = inventory(dir, name);
+      const before = footprintOf(dir, name);
 
       await labCrash({ dir, node: 'node-1' });
       expect(labStatus(dir).nodes.map((node) => node.up)).toEqual([false, true]);
-      expect(inventory(dir, name).namespaces).toEqual([`${name}-central`, `${name}-node-2`]);
+      expect(footprintOf(dir, name).namespaces).toEqual([`${name}-central`, `${name}-node-2`]);
       await expect(labCrash({ dir, node: 'node-1' })).rejects.toThrow(/down already/);
 
       await labStart({ dir, node: 'node-1' });
-      expect(inventory(dir, name)).toEqual(before);
+      expect(footprintOf(dir, name)).toEqual(before);
       expect(labStatus(dir).nodes[0]?.agentRunning).toBe(true);
       expect(await inside('node-1', 'cat', '/var/lib/limiquantix/file')).toBe('kept\n');
       expect(await inside('node-1', 'ovs-vsctl', 'list-ports', 'br-int')).not.toContain('vnet7');
@@ -170,7 +172,7 @@ onLab('lab', () => {
       await labDaemonKill({ dir, node: 'central', daemon: 'southbound' });
       await labDaemonKill({ dir, node: 'node-2', daemon: 'ovs-vswitchd' });
       await labDown({ dir, report });
-      expectNothing(dir, name, inodes);
+      expectNoLab(dir, name, inodes);
       await labDown({ dir, report });
       expect(existsSync('/var/lib/limiquantix')).toBe(machineHadDataDir);
     },
@@ -191,49 +193,8 @@ onLab('lab', () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
       await labDown({ dir, report });
-      expectNothing(dir, name, inodes);
+      expectNoLab(dir, name, inodes);
     },
     deadlineMs,
   );
 });
-
-const machineHadDataDir = existsSync('/var/lib/limiquantix');
-
-/** Names of what a lab has on this machine. */
-function inventory(dir: string, lab: string) {
-  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
-  return {
-    namespaces: readdirSync('/run/netns')
-      .filter((each) => each.startsWith(`${lab}-`))
-      .sort(),
-    mounts: mounts.filter((line) => line.includes(dir) || line.includes(`/${lab}-`)).length,
-    processes: processNames([...namespaceInodes(dir)]),
-  };
-}
-
-function namespaceInodes(dir: string): number[] {
-  const namespaces = Object.values(readState(dir)?.namespaces ?? {});
-  return namespaces.flatMap(({ inode }) => (inode === undefined ? [] : [inode]));
-}
-
-function processNames(inodes: readonly number[]): string[] {
-  return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid) && referProcess(Number(pid)) !== undefined)
-    .filter((pid) => inodes.some((inode) => netOf(pid) === `net:[${inode}]`))
-    .map((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())
-    .sort();
-}
-
-function netOf(pid: string): string {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/net`);
-  } catch {
-    return '';
-  }
-}
-
-function expectNothing(dir: string, lab: string, inodes: readonly number[]): void {
-  expect(processNames(inodes)).toEqual([]);
-  expect(inventory(dir, lab)).toEqual({ namespaces: [], mounts: 0, processes: [] });
-  expect(existsSync(dir)).toBe(false);
-}
