@@ -74,7 +74,9 @@ function tell(
   violations: readonly { path: string; message: string }[],
   cause: unknown,
 ): string {
-  const lines = violations.map((one) => `  ${one.path}: ${one.message}`);
+  // A message that says all that its violations say needs no list below it.
+  const news = violations.filter((one) => !message.includes(one.message));
+  const lines = news.map((one) => `  ${one.path}: ${one.message}`);
   const because = cause instanceof Error ? [`  because: ${cause.message}`] : [];
   return `${[`limiquantix: ${message}`, ...lines, ...because].join('\n')}\n`;
 }

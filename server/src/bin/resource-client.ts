@@ -108,17 +108,23 @@ export class ResourceClient {
   ): AsyncGenerator<ResourceEvent> {
     const { method, response } = type.methods.watch;
     const input = create(method.input, wordsOf(selection));
-    const { message } = await this.#transport.stream(
-      method as Parameters<Transport['stream']>[0],
-      selection.signal,
-      undefined,
-      undefined,
-      only(input),
-    );
-    for await (const event of message) {
-      const { type: kind } = event as unknown as { type: EventType };
-      const resource = read(event, response) as AnyResource | undefined;
-      yield { type: kind, resource: kind === EventType.BOOKMARK ? undefined : resource };
+    // A stream that nobody reads any more would keep its connection, and so the process.
+    const end = new AbortController();
+    try {
+      const { message } = await this.#transport.stream(
+        method as Parameters<Transport['stream']>[0],
+        AbortSignal.any([selection.signal, end.signal]),
+        undefined,
+        undefined,
+        only(input),
+      );
+      for await (const event of message) {
+        const { type: kind } = event as unknown as { type: EventType };
+        const resource = read(event, response) as AnyResource | undefined;
+        yield { type: kind, resource: kind === EventType.BOOKMARK ? undefined : resource };
+      }
+    } finally {
+      end.abort();
     }
   }
 
