@@ -10,7 +10,7 @@ import type {
   ConnectResponse,
   Observation,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
-import { affectedBy, nodesOf } from '../decide/desired.js';
+import { affectedBy, isArrival, nodesOf } from '../decide/desired.js';
 import type { Log } from '../log.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
 import type { Lookup } from '../reconcile/driver.js';
@@ -92,12 +92,13 @@ export class AgentHub {
     this.#forgetRemoved(change);
     const live = [...this.#nodes].filter(([, { session }]) => session !== undefined);
     if (live.length === 0) return;
-    for (const key of [change.key, ...affectedBy(change, lookup)]) {
-      const resource = lookup.get(key.type, key.id);
-      const wanted = resource === undefined ? none : nodesOf(key.type, resource, lookup);
-      for (const [nodeId, { session }] of live) {
-        if (wanted.has(nodeId) || session?.knows(key)) session?.mark(key, wanted.has(nodeId));
-      }
+    const places = this.#mark(change.key, live);
+    const arrives = isArrival(change, lookup);
+    for (const key of affectedBy(change, lookup)) {
+      // A network of a thousand ports is not looked through for each port that comes.
+      const isThere = ([nodeId, { session }]: [string, NodeState]): boolean =>
+        !places.has(nodeId) || session?.knows(key) === true;
+      if (!arrives || !live.every(isThere)) this.#mark(key, live);
     }
   }
 
@@ -123,6 +124,17 @@ export class AgentHub {
       state.lease?.();
       state.session?.end();
     }
+  }
+
+  /** Tells the sessions that a resource changed, as far as it concerns them; gives its nodes. */
+  #mark(key: ResourceKey, live: readonly [string, NodeState][]): ReadonlySet<string> {
+    const { lookup } = this.#options;
+    const resource = lookup.get(key.type, key.id);
+    const wanted = resource === undefined ? none : nodesOf(key.type, resource, lookup);
+    for (const [nodeId, { session }] of live) {
+      if (wanted.has(nodeId) || session?.knows(key)) session?.mark(key, wanted.has(nodeId));
+    }
+    return wanted;
   }
 
   #state(nodeId: string): NodeState {

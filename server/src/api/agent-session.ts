@@ -69,9 +69,9 @@ export class AgentSession {
     this.#heardMs = options.clock.nowMs();
   }
 
-  /** Whether the node was told of a resource. */
+  /** Whether the node was told of a resource, or will be by what is marked. */
   knows(key: ResourceKey): boolean {
-    return this.#told.has(nameOf(key));
+    return this.#dirty.get(nameOf(key))?.wanted ?? this.#told.has(nameOf(key));
   }
 
   /** Says that a resource changed, and whether it concerns this node now. */

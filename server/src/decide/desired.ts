@@ -32,6 +32,16 @@ export function affectedBy(change: ViewChange, lookup: Lookup): ResourceKey[] {
 }
 
 /**
+ * Whether the change only brings a resource to nodes and takes it from none: then what it needs can
+ * only be added there.
+ */
+export function isArrival({ key, previous }: ViewChange, lookup: Lookup): boolean {
+  const rule = rules.get(key.type);
+  if (previous === undefined || rule === undefined) return true;
+  return rule.nodes(previous, lookup).every((id) => id === '');
+}
+
+/**
  * What a node needs to know of a resource, as bytes to compare: its header and spec, and the status
  * fields that its drivers read. Equal bytes mean that sending it again would tell the node nothing
  * new.
