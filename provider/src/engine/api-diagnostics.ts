@@ -43,5 +43,12 @@ function advice(shape: ResourceShape, attempt: Attempt, error: ApiError): string
       `where <address> is that of this resource, such as ${shape.typeName}.example.`
     );
   }
+  if (error.reason === 'IN_USE' && attempt.verb === 'delete') {
+    return (
+      '.\n\nTerraform deletes a resource before it updates those that referred to it. Apply the ' +
+      'removal of the references first, or set lifecycle { create_before_destroy = true } in ' +
+      'the resource while it is still in the configuration.'
+    );
+  }
   return '';
 }

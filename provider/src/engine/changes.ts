@@ -14,6 +14,8 @@ export interface Change {
   readonly attribute: Attribute;
   /** Whether it needs a new resource. */
   readonly replaces: boolean;
+  /** The worst that it costs a running workload. */
+  readonly disruption: Disruption;
   readonly before: Value;
   readonly after: Value;
 }
@@ -72,13 +74,20 @@ function visit(
     }
     if (shared.length === Object.keys(a).length && shared.length === Object.keys(b).length) return;
   }
-  // A message that appears or goes takes its immutable fields with it.
-  const inner = typeof element !== 'string' && collection === 'one' ? element.attributes : [];
-  const holds = (value: Value): boolean =>
-    isObject(value) &&
-    inner.some((child) => (value[child.name] ?? null) !== null && needsReplacement(child));
-  const isReplacing = replaces || holds(a) || holds(b);
-  found.push({ path, attribute, replaces: isReplacing, before: a, after: b });
+  // A message that appears or goes takes what is in it along.
+  const within: Change[] = [];
+  if (typeof element !== 'string' && collection === 'one') {
+    const [x, y] = [isObject(a) ? a : {}, isObject(b) ? b : {}];
+    visitObject(element.attributes, x, y, path, replaces, within);
+  }
+  found.push({
+    path,
+    attribute,
+    replaces: replaces || within.some((change) => change.replaces),
+    disruption: Math.max(attribute.behavior.disruption, ...within.map((one) => one.disruption)),
+    before: a,
+    after: b,
+  });
 }
 
 function needsReplacement({ behavior, mode }: Attribute): boolean {

@@ -108,8 +108,8 @@ function isSpec(shape: ResourceShape, { path }: Change): boolean {
   return root !== undefined && 'attribute' in root && shape.spec.byName.has(root.attribute);
 }
 
-function moves({ attribute }: Change): boolean {
-  return attribute.behavior.disruption === Disruption.MIGRATE;
+function moves({ disruption }: Change): boolean {
+  return disruption === Disruption.MIGRATE;
 }
 
 /** Tells of changes that can't be made, or that disturb what runs. A replacement says so itself. */
@@ -125,7 +125,7 @@ function changeDiagnostics(changed: readonly Change[]): Diagnostic[] {
         `give ${from} or more, or make a new one`;
       return [problem('The change is not possible', detail, path)];
     }
-    if (attribute.behavior.disruption !== Disruption.RESTART) return [];
+    if (change.disruption !== Disruption.RESTART) return [];
     const detail = `changing ${where} restarts the workload, if it runs`;
     return [warning('The change needs a restart', detail, path)];
   });

@@ -30,6 +30,7 @@ export function serve({ environment, methods, nowMs, write, exit }: ServeOptions
   const end = (): void => {
     if (ended) return;
     ended = true;
+    server.close();
     removeSocket(path, folder);
     exit(0);
   };
@@ -59,7 +60,7 @@ function endWhenDeserted(server: Http2Server, end: () => void): void {
     session.on('error', () => session.destroy());
     session.on('close', () => {
       sessions -= 1;
-      if (sessions === 0) timer = setTimeout(end, desertedMs);
+      if (sessions === 0) timer = setTimeout(end, desertedMs).unref();
     });
   });
 }

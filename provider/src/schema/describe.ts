@@ -22,7 +22,6 @@ export function describeAttribute(attribute: Attribute, comments: Comments): str
     if (behavior.default !== '') parts.push(`Default: \`${plainDefault(behavior.default)}\`.`);
     if (behavior.immutable) parts.push('Immutable: changing it replaces the resource.');
     else parts.push(disruptionNote(behavior.disruption));
-    if (behavior.growOnly) parts.push('It can grow and never shrink.');
     parts.push(oneofNote(attribute));
   }
   parts.push(note);

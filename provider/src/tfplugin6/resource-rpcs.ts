@@ -85,9 +85,9 @@ export function resourceRpcs(session: Session): ResourceRpcs {
       }),
 
     applyResourceChange: async (request) => {
-      const shape = session.resource(request.typeName);
-      const { type } = shape.object;
       try {
+        const shape = session.resource(request.typeName);
+        const { type } = shape.object;
         const question = {
           prior: decodeObject(request.priorState, type),
           planned: decodeObject(request.plannedState, type),
