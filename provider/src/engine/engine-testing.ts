@@ -1,4 +1,6 @@
-/** What the engine's tests share: shapes by name, whole values out of parts, and files in memory. */
+/**
+ * What the engine's tests share: shapes by name, whole values out of parts, and files in memory.
+ */
 import { type ResourceShape, resourceShapes } from '../schema/resource-shape.js';
 import type { ObjectShape } from '../schema/shape.js';
 import { isList, isObject, type ObjectValue, record, type Value } from '../value/value.js';

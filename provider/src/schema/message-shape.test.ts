@@ -1,4 +1,4 @@
-/** How each kind of field looks in Terraform, on the real contract and on fields made up to be refused. */
+/** How each kind of field looks in Terraform; on the contract, and on fields made to be refused. */
 import { create, createFileRegistry } from '@bufbuild/protobuf';
 import {
   FileDescriptorSetSchema,

@@ -14,7 +14,7 @@ import { validateResource } from '../engine/validate.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { diagnosticsOf, encodePath } from './diagnostics.js';
 import { decodeObject, encodeDynamic } from './dynamic-value.js';
-import type { Rpcs } from './rpc.js';
+import type { Answer, Ask, Rpcs } from './rpc.js';
 import type { Session } from './session.js';
 
 /** The calls of this file. */
@@ -34,98 +34,117 @@ const schemaVersion = 0n;
 /** Makes the functions. */
 export function resourceRpcs(session: Session): ResourceRpcs {
   return {
-    validateResourceConfig: ({ typeName, config }) =>
-      session.answer(async () => {
-        const shape = session.resource(typeName);
-        const value = decodeObject(config, shape.object.type);
-        if (value === null) return {};
-        const found = validateResource(shape, value, await session.rules());
-        return { diagnostics: session.tell(found) };
-      }),
-
-    upgradeResourceState: ({ version, rawState }) =>
-      session.answer(async () => {
-        if (version !== schemaVersion || rawState === undefined || rawState.json.length === 0) {
-          const detail = `the state has version ${version}: use the provider that wrote it, or a newer one`;
-          throw new DiagnosticError([problem('The state cannot be read', detail)]);
-        }
-        // As it is: reading and writing its numbers again could round them.
-        return { upgradedState: { json: rawState.json } };
-      }),
-
-    readResource: ({ typeName, currentState, private: kept }) =>
-      session.answer(async () => {
-        const shape = session.resource(typeName);
-        const prior = decodeObject(currentState, shape.object.type);
-        if (prior === null) return { newState: encodeDynamic(null), private: kept };
-        const attempt = { verb: 'read', name: String(prior['name'] ?? prior['id']) } as const;
-        const state = await told(shape, attempt, () => readResource(shape, prior, session.api));
-        return { newState: encodeDynamic(state), private: kept };
-      }),
-
-    planResourceChange: (request) =>
-      session.answer(async () => {
-        const shape = session.resource(request.typeName);
-        const { type } = shape.object;
-        const isDeletion = decodeObject(request.proposedNewState, type) === null;
-        const kept =
-          request.plannedPrivate.length > 0 ? request.plannedPrivate : request.priorPrivate;
-        const question = {
-          prior: decodeObject(request.priorState, type),
-          config: isDeletion ? null : decodeObject(request.config, type),
-          private: decodePrivate(kept),
-        };
-        const plan = await planResource(shape, question, session.effects);
-        return {
-          plannedState: encodeDynamic(plan.planned),
-          requiresReplace: plan.replace.map(encodePath),
-          plannedPrivate: encodePrivate(plan.private),
-          diagnostics: session.tell(plan.diagnostics),
-        };
-      }),
-
-    applyResourceChange: async (request) => {
-      try {
-        const shape = session.resource(request.typeName);
-        const { type } = shape.object;
-        const question = {
-          prior: decodeObject(request.priorState, type),
-          planned: decodeObject(request.plannedState, type),
-          config: decodeObject(request.config, type),
-          private: decodePrivate(request.plannedPrivate),
-        };
-        const effects = { api: session.api, files: session.effects.files };
-        const applied = await applyResource(shape, question, effects);
-        return {
-          newState: encodeDynamic(applied.state),
-          private: encodePrivate(applied.private),
-          diagnostics: session.tell(applied.diagnostics),
-        };
-      } catch (error) {
-        // Whatever was there is still what Terraform knows.
-        const diagnostics = session.tell(diagnosticsOf(error));
-        return request.priorState === undefined
-          ? { diagnostics }
-          : { newState: request.priorState, diagnostics };
-      }
-    },
-
-    importResourceState: ({ typeName, id }) =>
-      session.answer(async () => {
-        const shape = session.resource(typeName);
-        const attempt = { verb: 'import', name: id } as const;
-        const state = await told(shape, attempt, () => importResource(shape, id, session.api));
-        return { importedResources: [{ typeName, state: encodeDynamic(state) }] };
-      }),
-
-    generateResourceConfig: ({ typeName, state }) =>
-      session.answer(async () => {
-        const shape = session.resource(typeName);
-        const value = decodeObject(state, shape.object.type);
-        const config = value === null ? null : generateConfig(shape.object, value);
-        return { config: encodeDynamic(config) };
-      }),
+    validateResourceConfig: (request) => session.answer(() => validateConfig(session, request)),
+    upgradeResourceState: (request) => session.answer(() => upgradeState(request)),
+    readResource: (request) => session.answer(() => read(session, request)),
+    planResourceChange: (request) => session.answer(() => plan(session, request)),
+    applyResourceChange: (request) => apply(session, request),
+    importResourceState: (request) => session.answer(() => importState(session, request)),
+    generateResourceConfig: (request) => session.answer(() => generate(session, request)),
   };
+}
+
+async function validateConfig(
+  session: Session,
+  { typeName, config }: Ask<'validateResourceConfig'>,
+): Promise<Answer<'validateResourceConfig'>> {
+  const shape = session.resource(typeName);
+  const value = decodeObject(config, shape.object.type);
+  if (value === null) return {};
+  return { diagnostics: session.tell(validateResource(shape, value, await session.rules())) };
+}
+
+async function upgradeState({
+  version,
+  rawState,
+}: Ask<'upgradeResourceState'>): Promise<Answer<'upgradeResourceState'>> {
+  if (version !== schemaVersion || rawState === undefined || rawState.json.length === 0) {
+    const detail = `the state has version ${version}: use the provider that wrote it, or a newer one`;
+    throw new DiagnosticError([problem('The state cannot be read', detail)]);
+  }
+  // As it is: reading and writing its numbers again could round them.
+  return { upgradedState: { json: rawState.json } };
+}
+
+async function read(
+  session: Session,
+  { typeName, currentState, private: kept }: Ask<'readResource'>,
+): Promise<Answer<'readResource'>> {
+  const shape = session.resource(typeName);
+  const prior = decodeObject(currentState, shape.object.type);
+  if (prior === null) return { newState: encodeDynamic(null), private: kept };
+  const attempt = { verb: 'read', name: String(prior['name'] ?? prior['id']) } as const;
+  const state = await told(shape, attempt, () => readResource(shape, prior, session.api));
+  return { newState: encodeDynamic(state), private: kept };
+}
+
+async function plan(
+  session: Session,
+  request: Ask<'planResourceChange'>,
+): Promise<Answer<'planResourceChange'>> {
+  const shape = session.resource(request.typeName);
+  const { type } = shape.object;
+  const isDeletion = decodeObject(request.proposedNewState, type) === null;
+  const kept = request.plannedPrivate.length > 0 ? request.plannedPrivate : request.priorPrivate;
+  const question = {
+    prior: decodeObject(request.priorState, type),
+    config: isDeletion ? null : decodeObject(request.config, type),
+    private: decodePrivate(kept),
+  };
+  const planned = await planResource(shape, question, session.effects);
+  return {
+    plannedState: encodeDynamic(planned.planned),
+    requiresReplace: planned.replace.map(encodePath),
+    plannedPrivate: encodePrivate(planned.private),
+    diagnostics: session.tell(planned.diagnostics),
+  };
+}
+
+async function apply(
+  session: Session,
+  request: Ask<'applyResourceChange'>,
+): Promise<Answer<'applyResourceChange'>> {
+  try {
+    const shape = session.resource(request.typeName);
+    const { type } = shape.object;
+    const question = {
+      prior: decodeObject(request.priorState, type),
+      planned: decodeObject(request.plannedState, type),
+      config: decodeObject(request.config, type),
+      private: decodePrivate(request.plannedPrivate),
+    };
+    const effects = { api: session.api, files: session.effects.files };
+    const applied = await applyResource(shape, question, effects);
+    return {
+      newState: encodeDynamic(applied.state),
+      private: encodePrivate(applied.private),
+      diagnostics: session.tell(applied.diagnostics),
+    };
+  } catch (error) {
+    // Whatever was there is still what Terraform knows.
+    const diagnostics = session.tell(diagnosticsOf(error));
+    const { priorState } = request;
+    return priorState === undefined ? { diagnostics } : { newState: priorState, diagnostics };
+  }
+}
+
+async function importState(
+  session: Session,
+  { typeName, id }: Ask<'importResourceState'>,
+): Promise<Answer<'importResourceState'>> {
+  const shape = session.resource(typeName);
+  const attempt = { verb: 'import', name: id } as const;
+  const state = await told(shape, attempt, () => importResource(shape, id, session.api));
+  return { importedResources: [{ typeName, state: encodeDynamic(state) }] };
+}
+
+async function generate(
+  session: Session,
+  { typeName, state }: Ask<'generateResourceConfig'>,
+): Promise<Answer<'generateResourceConfig'>> {
+  const shape = session.resource(typeName);
+  const value = decodeObject(state, shape.object.type);
+  return { config: encodeDynamic(value === null ? null : generateConfig(shape.object, value)) };
 }
 
 /** Does the work; tells what failed in the control plane's words and at the user's attribute. */
