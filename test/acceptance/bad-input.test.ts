@@ -94,7 +94,9 @@ test('refuses a wrong checksum of a file in the plan, before anything is uploade
 });
 
 test('refuses to delete a network that has ports, and names them', async () => {
-  await expect(installation.command('delete', 'network', 'lan')).rejects.toThrow(/ok-lan/);
+  await expect(installation.command('delete', 'network', 'lan')).rejects.toThrow(
+    /in use by vm "ok"; remove those first/,
+  );
 });
 
 describe('credentials', () => {
@@ -129,14 +131,7 @@ describe('credentials', () => {
   });
 
   test('an expired token', async () => {
-    const made = await installation.command(
-      'token',
-      'create',
-      '--name',
-      'short',
-      '--expires-in',
-      '1s',
-    );
+    const made = await installation.command('token', 'create', 'short', '--expires', '1s');
     const token = /lqx_\S+/.exec(made)?.[0] ?? '';
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     const said = await planWith((profile) => ({ ...profile, token }));

@@ -1,4 +1,6 @@
 /** What a change to a declared machine does, and what the plan says of it before. */
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { base, dataVolume, flat, machine } from '../harness/configuration.js';
 import { SimulatedInstallation } from '../harness/simulated-installation.js';
 import type { Terraform } from '../harness/terraform.js';
@@ -7,15 +9,6 @@ jest.setTimeout(180_000);
 
 let installation: SimulatedInstallation;
 let terraform: Terraform;
-
-interface Vm {
-  readonly id: string;
-  readonly name: string;
-  readonly status: {
-    readonly restart_count?: number;
-    readonly disks: Record<string, { device: string }>;
-  };
-}
 
 beforeAll(async () => {
   installation = await SimulatedInstallation.up(2);
@@ -29,8 +22,8 @@ afterAll(async () => {
   await installation?.down();
 });
 
-async function vm(name: string): Promise<Vm> {
-  const list = JSON.parse(await installation.command('get', 'vms', '-o', 'json')) as Vm[];
+async function vm(name: string): Promise<VirtualMachine> {
+  const list = await installation.list<VirtualMachine>('vm');
   const found = list.find((one) => one.name === name);
   if (found === undefined) throw new Error(`no machine ${name}`);
   return found;
@@ -77,20 +70,17 @@ test('a larger disk grows in place, without a restart', async () => {
   expect(plan).toContain('0 to add, 1 to change, 0 to destroy');
   const after = await vm('web');
   expect(after.id).toBe(before.id);
-  expect(after.status.restart_count ?? 0).toBe(before.status.restart_count ?? 0);
-  const volumes = JSON.parse(await installation.command('get', 'volumes', '-o', 'json')) as {
-    name: string;
-    status: { size_bytes: string };
-  }[];
+  expect(after.status?.restartCount).toBe(before.status?.restartCount);
+  const volumes = await installation.list<Volume>('volume');
   const root = volumes.find((volume) => volume.name === 'web-root');
-  expect(root?.status.size_bytes).toBe(String(2 * 1024 ** 3));
+  expect(root?.status?.sizeBytes).toBe(2n * 1024n ** 3n);
 });
 
 test('a disk never shrinks: the plan or the apply says so, and nothing is replaced', async () => {
   terraform.write('main.tf', base + machine({ name: 'web', rootGib: 1 }) + machine({ name: 'db' }));
   const result = await terraform.run('apply', '-auto-approve', '-no-color');
   expect(result.code).toBe(1);
-  expect(flat(result.output)).toMatch(/can't shrink from 2 to 1 GiB/);
+  expect(flat(result.output)).toMatch(/can't shrink from 2 to 1 GiB/i);
   expect(result.output).not.toMatch(/must be replaced/);
 });
 
@@ -100,8 +90,8 @@ test('a data disk is attached without a restart', async () => {
   const plan = await change({ name: 'web', rootGib: 2, disks: data.disk }, data.resource);
   expect(plan).toContain('1 to add, 1 to change, 0 to destroy');
   const after = await vm('web');
-  expect(Object.keys(after.status.disks).sort()).toEqual(['data', 'root']);
-  expect(after.status.restart_count ?? 0).toBe(before.status.restart_count ?? 0);
+  expect(Object.keys(after.status?.disks ?? {}).sort()).toEqual(['data', 'root']);
+  expect(after.status?.restartCount).toBe(before.status?.restartCount);
 });
 
 test('an immutable field says so and replaces the machine', async () => {
@@ -127,12 +117,12 @@ test('removing one machine from the configuration removes exactly it', async () 
   await terraform.apply();
   expect((await vm('db')).id).toBe(keep.id);
   expect(await installation.resources()).toEqual({
-    vms: ['db'],
-    volumes: ['db-root'],
-    ports: ['db-lan'],
-    networks: ['lan'],
-    images: ['guest'],
-    storage_pools: ['local'],
+    vm: ['db'],
+    volume: ['db-root'],
+    port: ['db-lan'],
+    network: ['lan'],
+    image: ['guest'],
+    storage_pool: ['local'],
   });
 });
 

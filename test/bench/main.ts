@@ -5,7 +5,8 @@ import { benchLab } from './lab.js';
 
 const which = new Set(process.argv.slice(2));
 const wanted = (name: string): boolean => which.size === 0 || which.has(name);
+const sizes = (process.env['SIZES'] ?? '100,1000').split(',').map(Number);
 
 if (wanted('handshake')) await benchHandshake();
-if (wanted('fleet')) await benchFleet([100, 1_000]);
+if (wanted('fleet')) await benchFleet(sizes);
 if (wanted('lab')) await benchLab();

@@ -2,8 +2,8 @@
  * Looks at real backends with their own vendors' tools (virsh, ovn-nbctl), not with our clients:
  * what is there, what a guest says. An inventory is what must be empty when everything was removed.
  */
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import type { LabNodeStatus, LabStatus } from '../../server/src/lab/lab.js';
 import { runCommand } from './command.js';
 import { until } from './wait.js';
@@ -19,7 +19,7 @@ export interface Inventory {
   readonly switches: readonly string[];
   readonly ports: readonly string[];
   readonly dhcpOptions: number;
-  /** `<host>/<file>` of every file in a pool's folders. */
+  /** `<host>/<path>` of every file in the hosts' data folders, but for what agents know. */
   readonly files: readonly string[];
   /** `<host>/<port>` of every tap in the hosts' switches. */
   readonly taps: readonly string[];
@@ -35,8 +35,11 @@ export const nothing: Inventory = {
   taps: [],
 };
 
-/** Takes the inventory of a lab. `pool` is the pool's path on a host, below its data folder. */
-export async function takeInventory(lab: LabStatus, pool = 'pools/local'): Promise<Inventory> {
+/** What an agent keeps beside machines, volumes and images. */
+const agentsOwn = /^(identity\.json$|desired\/)/;
+
+/** Takes the inventory of a lab. */
+export async function takeInventory(lab: LabStatus): Promise<Inventory> {
   const nb = async (...args: string[]): Promise<string[]> =>
     words(await runCommand('ovn-nbctl', [`--db=unix:${lab.central.northboundSocket}`, ...args]));
   const bare = ['--bare', '--columns=name', 'list'];
@@ -50,7 +53,7 @@ export async function takeInventory(lab: LabStatus, pool = 'pools/local'): Promi
     switches: await nb(...bare, 'Logical_Switch'),
     ports: await nb(...bare, 'Logical_Switch_Port'),
     dhcpOptions: (await nb('--bare', '--columns=_uuid', 'list', 'DHCP_Options')).length,
-    files: await each(async (node) => poolFiles(join(node.dir, 'lib/limiquantix', pool))),
+    files: await each(async (node) => dataFiles(join(node.dir, 'lib/limiquantix'))),
     taps: await each(async (node) => {
       const db = `--db=unix:${node.ovsSocket}`;
       const ports = words(await runCommand('ovs-vsctl', [db, 'list-ports', 'br-int']));
@@ -90,11 +93,11 @@ export async function execInGuest(
   });
 }
 
-function poolFiles(folder: string): string[] {
-  return ['volumes', 'images'].flatMap((kind) => {
-    const path = join(folder, kind);
-    return existsSync(path) ? readdirSync(path).map((file) => `${kind}/${file}`) : [];
-  });
+function dataFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .filter((path) => !agentsOwn.test(path));
 }
 
 function words(text: string): string[] {

@@ -1,6 +1,9 @@
 /** A control plane with simulated hosts, as a process, with terraform beside it. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProfile } from '../../server/src/bin/profile.js';
+import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
+import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { runCommand } from './command.js';
 import { ControlPlane, freePort } from './control-plane.js';
 import { emptyImage } from './empty-image.js';
@@ -14,6 +17,7 @@ export class SimulatedInstallation {
   /** An image that simulated hosts can use, with a virtual size of 64 MiB. */
   readonly image: string;
   #folders = 0;
+  #client: ResourceClient | undefined;
 
   private constructor(dir: string, controlPlane: ControlPlane) {
     this.dir = dir;
@@ -53,14 +57,26 @@ export class SimulatedInstallation {
     return runCommand(process.execPath, [commandBundle, ...args], environment);
   }
 
+  /** The API, without the price of a process for each call. */
+  async client(): Promise<ResourceClient> {
+    this.#client ??= new ResourceClient(
+      createTransport(await findProfile({ profile: this.controlPlane.profile }, {})),
+    );
+    return this.#client;
+  }
+
+  /** The resources of a type. */
+  async list<R>(type: string): Promise<R[]> {
+    const client = await this.client();
+    return (await client.list(contractTypes.get(type))) as unknown as R[];
+  }
+
   /** Names of all resources but nodes, by type: empty when nothing is left. */
   async resources(): Promise<Record<string, string[]>> {
-    const found: Record<string, string[]> = {};
-    for (const type of ['vms', 'volumes', 'ports', 'networks', 'images', 'storage_pools']) {
-      const list = JSON.parse(await this.command('get', type, '-o', 'json')) as { name: string }[];
-      if (list.length > 0) found[type] = list.map((one) => one.name).sort();
-    }
-    return found;
+    const types = ['vm', 'volume', 'port', 'network', 'image', 'storage_pool'];
+    const lists = await Promise.all(types.map((type) => this.list<{ name: string }>(type)));
+    const names = types.map((type, i) => [type, (lists[i] ?? []).map((one) => one.name).sort()]);
+    return Object.fromEntries(names.filter(([, found]) => (found?.length ?? 0) > 0));
   }
 
   async down(): Promise<void> {
