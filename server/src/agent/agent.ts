@@ -9,6 +9,7 @@ import type { Desired } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type { Driver, Lookup, Poke } from '../reconcile/driver.js';
+import { FailureLog } from '../reconcile/failure-log.js';
 import { type Finding, Loop } from '../reconcile/loop.js';
 import { mergeStatus } from '../resource/merge-status.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
@@ -52,12 +53,14 @@ export class Agent {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #sweeper: StraySweeper;
+  readonly #failures: FailureLog;
   /** The newest observation of each resource, by its key; bounded by the desired state. */
   readonly #observed = new Map<string, AnyStatus>();
 
   constructor(options: AgentOptions) {
     this.#options = options;
     const { clock, random, log, types } = options;
+    this.#failures = new FailureLog(log);
     this.#view = new AgentView(types, () => clock.nowMs());
     const lookup = this.#view;
     const poke: Poke = (key) => this.#loop.poke(key);
@@ -68,8 +71,7 @@ export class Agent {
       clock,
       random,
       report: (finding) => this.#report(finding),
-      logFailure: ({ type, id }, generation, error) =>
-        log.error('cannot reconcile', { type, id, generation, err: error }),
+      logFailure: (key, generation, error) => this.#failures.failed(key, generation, error),
     });
     this.#outbox = new Outbox(() => this.#connection.notify());
     this.#connection = new Connection({
@@ -143,6 +145,7 @@ export class Agent {
     const type = this.#options.types.findByMessage(finding.resource.$typeName);
     if (type === undefined) return;
     const key = { type: type.type, id: finding.resource.id };
+    if (finding.kind !== 'error') this.#failures.recovered(key);
     const resource = this.#view.get(key.type, key.id);
     // It left the desired state while the loop worked on it.
     if (resource === undefined) return;

@@ -20,6 +20,7 @@ import type { Library } from '../library/library.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type { Driver, Poke } from '../reconcile/driver.js';
+import { FailureLog } from '../reconcile/failure-log.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
 import { createReport } from '../reconcile/report.js';
 import type { View } from '../view/view.js';
@@ -63,16 +64,16 @@ export function startControl(options: ControlOptions): Control {
     onChange: poke,
   });
   const links = linksOf({ hub, forced, view });
+  const failures = new FailureLog(log);
   const allocation = new Allocation();
   const { drivers, images } = makeDrivers({ ...options, writer, links, allocation, poke });
   const loop: Loop = new Loop({
     drivers,
     lookup: view,
-    report: createReport({ types, writer, clock, poke }),
+    report: createReport({ types, writer, clock, poke, failures }),
     clock,
     random,
-    logFailure: ({ type, id }, generation, err) =>
-      log.error('cannot reconcile', { type, id, generation, err }),
+    logFailure: (key, generation, error) => failures.failed(key, generation, error),
   });
   const follow = (change: ViewChange): void => {
     allocation.changed(change);

@@ -134,11 +134,13 @@ async function compose(
   };
   await writeProfile(profilePath, profile);
   if (options.writeProfileTo !== undefined) await writeProfile(options.writeProfileTo, profile);
-  log.info('the control plane is up', { endpoints: api.endpoints, version: options.version });
+  const { endpoints } = api;
+  const { version } = options;
+  log.info('the control plane is up', { endpoints, profile: profilePath, version });
   const parts = { context, control, library };
   const simulation = world && (await simulate(options, world, parts));
   if (simulation !== undefined) onStop(() => simulation.stop());
-  return { endpoints: api.endpoints, profile, profilePath, simulation };
+  return { endpoints, profile, profilePath, simulation };
 }
 
 async function openContext(

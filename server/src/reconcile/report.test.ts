@@ -25,6 +25,7 @@ describe('createReport', () => {
     const report = createReport({
       types: contractTypes,
       clock,
+      failures: { recovered: () => undefined },
       poke: () => {
         seen.poked += 1;
       },

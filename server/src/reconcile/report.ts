@@ -14,6 +14,7 @@ import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.j
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Clock } from './clock.js';
 import type { Poke } from './driver.js';
+import type { FailureLog } from './failure-log.js';
 import type { Finding } from './loop.js';
 
 /** Writes to the store; each write is based on the newest version of the resource. */
@@ -35,6 +36,7 @@ export interface ReportOptions {
   readonly writer: Writer;
   readonly clock: Clock;
   readonly poke: Poke;
+  readonly failures: Pick<FailureLog, 'recovered'>;
 }
 
 /** A record that something still holds is tried again after this long. */
@@ -42,11 +44,12 @@ const finalizeAgainMs = 500;
 
 /** Makes the receiver of a loop's findings. */
 export function createReport(options: ReportOptions): (finding: Finding) => Promise<void> {
-  const { types, writer, clock, poke } = options;
+  const { types, writer, clock, poke, failures } = options;
   return async (finding) => {
     const type = types.findByMessage(finding.resource.$typeName);
     if (type === undefined) return;
     const key = { type: type.type, id: finding.resource.id };
+    if (finding.kind !== 'error') failures.recovered(key);
     if (finding.kind === 'removed') {
       const came = await writer.finalize(key);
       if (came === 'in-use') clock.after(finalizeAgainMs, () => poke(key));
