@@ -1,12 +1,13 @@
 /**
- * Logs a reconciler's failure once, however often it is tried again with the same outcome: a backend that
- * is away must not fill the log with a line for each resource and attempt. A success forgets it.
+ * Logs a reconciler's failure once, however often it is tried again with the same outcome: a
+ * backend that is away must not fill the log with a line for each resource and attempt. A success
+ * forgets it.
  */
 import type { Log } from '../log.js';
 import { LimiError } from '../resource/error.js';
 import type { ResourceKey } from '../resource/resource.js';
 
-/** Keys whose failure is remembered, at most; the oldest is forgotten, and logged again if it lasts. */
+/** Keys whose failure is remembered; the oldest is forgotten, and logged again if it lasts. */
 const rememberedMax = 10_000;
 
 /** The failures that last. */
