@@ -12,10 +12,11 @@ readonly image="${out}/limiquantix-guest.qcow2"
 readonly kernel_meta=linux-image-cloud-amd64
 readonly disk_sectors=131072 boot_start=2048 boot_sectors=32768 # 512-byte sectors
 readonly root_start=$((boot_start + boot_sectors))
-# A guest for tests under emulation: no hardening that costs seconds of boot there.
+# A guest for tests under emulation: no hardening and no self-tests that cost seconds of boot there.
 readonly command_line="console=tty0 console=ttyS0 quiet loglevel=4 net.ifnames=0 \
 random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests mitigations=off nokaslr nosmap \
-nosmep no5lvl lsm=capability audit=0 rcupdate.rcu_expedited=1 memhp_default_state=online"
+nosmep no5lvl lsm=capability audit=0 rcupdate.rcu_expedited=1 init_on_alloc=0 debugfs=off \
+memhp_default_state=online"
 export PATH="${PATH}:/usr/sbin:/sbin"
 export LC_ALL=C E2FSPROGS_FAKE_TIME=1 SOURCE_DATE_EPOCH=1 MTOOLS_SKIP_CHECK=1
 
