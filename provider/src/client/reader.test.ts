@@ -65,7 +65,7 @@ test('reads anew after a write, and after a while', async () => {
   expect(calls).toEqual(['ListVirtualNetworks']);
   reader.forget();
   await readAll();
-  nowMs += 10_000;
+  nowMs += 20_000;
   await readAll();
   expect(calls).toHaveLength(3);
 });

@@ -14,7 +14,7 @@ const windowMs = 1_000;
 /** How many pages a list may have; a larger installation is read one by one. */
 const pagesMax = 10;
 /** How long a list answers further reads. A refresh of thousands takes about as long. */
-const listLifeMs = 3_000;
+const listLifeMs = 10_000;
 
 interface Pending {
   readonly id: string;

@@ -33,6 +33,8 @@ interface Subscription {
   readonly fail: (error: unknown) => void;
 }
 
+/** How long a watch stays open while nobody waits; the next one to wait goes on with it. */
+const idleMs = 5_000;
 const backoffMinMs = 100;
 const backoffMaxMs = 5_000;
 const listPagesMax = 100;
@@ -42,6 +44,8 @@ export class Watcher {
   private readonly subscriptions = new Map<string, Set<Subscription>>();
   private position: bigint | undefined;
   private isRunning = false;
+  private idleTimer: NodeJS.Timeout | undefined;
+  private endStream: () => void = () => undefined;
 
   constructor(private readonly options: WatcherOptions) {}
 
@@ -56,6 +60,7 @@ export class Watcher {
   ): () => void {
     const { id, revision } = question;
     const subscription: Subscription = { observe: observer, fail };
+    clearTimeout(this.idleTimer);
     const ofId = this.subscriptions.get(id) ?? new Set();
     ofId.add(subscription);
     this.subscriptions.set(id, ofId);
@@ -85,12 +90,8 @@ export class Watcher {
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (this.options.stopping.aborted) break;
-        if (error.reason === 'COMPACTED') {
-          await this.relist();
-          continue;
-        }
-        if (!isTransient(error) && error.code !== 'canceled' && error.code !== 'unknown')
-          throw error;
+        if (error.reason === 'COMPACTED') await this.relist();
+        else if (!mayReconnect(error)) throw error;
       }
       if (this.subscriptions.size === 0) break;
       failures += 1;
@@ -106,6 +107,7 @@ export class Watcher {
     const method = standardMethod(shape, 'Watch');
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, stopping]);
+    this.endStream = () => ended.abort();
     try {
       const request = { fromRevision: this.position ?? 0n };
       for await (const answer of caller.stream(method, request, signal)) {
@@ -115,7 +117,6 @@ export class Watcher {
         }
         if (revision > (this.position ?? 0n)) this.position = revision;
         yield;
-        if (this.subscriptions.size === 0) return;
       }
     } finally {
       ended.abort();
@@ -152,6 +153,10 @@ export class Watcher {
     const ofId = this.subscriptions.get(id);
     ofId?.delete(subscription);
     if (ofId?.size === 0) this.subscriptions.delete(id);
+    if (this.subscriptions.size > 0) return;
+    clearTimeout(this.idleTimer);
+    this.idleTimer = setTimeout(() => this.endStream(), idleMs);
+    this.idleTimer.unref();
   }
 
   private failAll(error: unknown): void {
@@ -161,4 +166,9 @@ export class Watcher {
     this.subscriptions.clear();
     for (const subscription of all) subscription.fail(error);
   }
+}
+
+/** Whether the same watch may succeed a moment later; a broken connection has no one code. */
+function mayReconnect(error: ApiError): boolean {
+  return isTransient(error) || error.code === 'canceled' || error.code === 'unknown';
 }

@@ -87,10 +87,17 @@ export function fieldAttributes(
 
 /** What the contract says of a field; nothing in particular without an annotation. */
 export function fieldBehavior(field: DescField): FieldBehavior {
-  return hasOption(field, behaviorOption)
-    ? getOption(field, behaviorOption)
-    : create(FieldBehaviorSchema);
+  let behavior = behaviors.get(field);
+  if (behavior === undefined) {
+    behavior = hasOption(field, behaviorOption) ? getOption(field, behaviorOption) : plain;
+    behaviors.set(field, behavior);
+  }
+  return behavior;
 }
+
+/** Annotations are decoded anew whenever they are asked for, which is often while a shape is made. */
+const behaviors = new WeakMap<DescField, FieldBehavior>();
+const plain = create(FieldBehaviorSchema);
 
 const timestamp = 'google.protobuf.Timestamp';
 const duration = 'google.protobuf.Duration';

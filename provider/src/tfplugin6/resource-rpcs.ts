@@ -13,7 +13,7 @@ import { importResource, readResource } from '../engine/read.js';
 import { validateResource } from '../engine/validate.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { diagnosticsOf, encodePath } from './diagnostics.js';
-import { decodeObject, encodeDynamic } from './dynamic-value.js';
+import { decodeObject, encodeDynamic, isNull } from './dynamic-value.js';
 import type { Answer, Ask, Rpcs } from './rpc.js';
 import type { Session } from './session.js';
 
@@ -84,11 +84,10 @@ async function plan(
 ): Promise<Answer<'planResourceChange'>> {
   const shape = session.resource(request.typeName);
   const { type } = shape.object;
-  const isDeletion = decodeObject(request.proposedNewState, type) === null;
   const kept = request.plannedPrivate.length > 0 ? request.plannedPrivate : request.priorPrivate;
   const question = {
     prior: decodeObject(request.priorState, type),
-    config: isDeletion ? null : decodeObject(request.config, type),
+    config: isNull(request.proposedNewState) ? null : decodeObject(request.config, type),
     private: decodePrivate(kept),
   };
   const planned = await planResource(shape, question, session.effects);
