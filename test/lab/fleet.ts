@@ -55,12 +55,11 @@ export function figure(what: string, ms: number): void {
   process.stderr.write(`lab: ${what}: ${(ms / 1000).toFixed(1)} s\n`);
 }
 
-/** An installation on a lab, with folders for terraform. */
+/** An installation on a lab, with a folder for terraform. */
 export class Fleet {
   readonly installation: LabInstallation;
   readonly #dir: string;
   readonly #name: string;
-  #folders = 0;
 
   private constructor(installation: LabInstallation, dir: string, name: string) {
     this.installation = installation;
@@ -89,11 +88,10 @@ export class Fleet {
     rmSync(this.#dir, { recursive: true });
   }
 
-  /** A new working folder of terraform with the quickstart, initialised. */
+  /** Terraform's working folder with the quickstart, initialised. */
   async terraform(): Promise<Terraform> {
-    this.#folders += 1;
     const terraform = new Terraform({
-      dir: join(this.#dir, `terraform-${this.#folders}`),
+      dir: join(this.#dir, 'terraform'),
       profile: this.installation.controlPlane.profile,
       variables: { guest_image: join(this.#dir, imageFile) },
     });

@@ -61,7 +61,8 @@ export function toConnectError(
     logIfGrave(error, options);
     return fromLimiError(error);
   }
-  if (isAbort(error)) return new ConnectError('the call was ended', Code.Canceled);
+  if (isAbort(error) || isHungUp(error))
+    return new ConnectError('the call was ended', Code.Canceled);
   const errorId = options.newId();
   options.log.error('a call failed', { method: options.method, errorId, ...factsOf(error) });
   return new ConnectError(
@@ -124,3 +125,13 @@ const isError = (error: unknown): error is Error =>
   typeof error === 'object' && error !== null && 'message' in error;
 
 const isAbort = (error: unknown): boolean => isError(error) && error.name === 'AbortError';
+
+const hungUpCodes: ReadonlySet<unknown> = new Set(['ECANCELED', 'ECONNRESET', 'EPIPE']);
+
+/** Whether a stream could not be written because nobody is at its other end any more. */
+const isHungUp = (error: unknown): boolean =>
+  isError(error) &&
+  'syscall' in error &&
+  error.syscall === 'write' &&
+  'code' in error &&
+  hungUpCodes.has(error.code);
