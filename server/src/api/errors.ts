@@ -129,9 +129,8 @@ const isAbort = (error: unknown): boolean => isError(error) && error.name === 'A
 const hungUpCodes: ReadonlySet<unknown> = new Set(['ECANCELED', 'ECONNRESET', 'EPIPE']);
 
 /** Whether a stream could not be written because nobody is at its other end any more. */
-const isHungUp = (error: unknown): boolean =>
-  isError(error) &&
-  'syscall' in error &&
-  error.syscall === 'write' &&
-  'code' in error &&
-  hungUpCodes.has(error.code);
+const isHungUp = (error: unknown): boolean => {
+  if (!isError(error) || !('code' in error)) return false;
+  const isWrite = 'syscall' in error && error.syscall === 'write';
+  return error.code === 'ERR_HTTP2_INVALID_STREAM' || (isWrite && hungUpCodes.has(error.code));
+};
