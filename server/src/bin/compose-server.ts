@@ -31,7 +31,8 @@ import type { Clock, Random } from '../reconcile/clock.js';
 import { contractTypes } from '../resource/type-registry.js';
 import { Simulation } from '../simulate/simulation.js';
 import { createWorld, type World } from '../simulate/world.js';
-import { openSqliteStore } from '../store/sqlite.js';
+import { openSqliteStore, type SqliteStoreOptions } from '../store/sqlite.js';
+import type { Store } from '../store/store.js';
 import { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
@@ -51,6 +52,10 @@ export interface ServerOptions {
   readonly names: readonly string[];
   /** OVN's northbound, such as `unix:/run/ovn/ovnnb_db.sock`; that one without it. */
   readonly northbound?: string | undefined;
+  /** For tests, in the place of a client of the real northbound. */
+  readonly connectNorthbound?: () => OvsdbApi<Northbound>;
+  /** For tests, in the place of what opens the store's file. */
+  readonly openStore?: (options: SqliteStoreOptions) => Store;
   /** Simulated nodes in this process; with any, OVN is simulated as well. */
   readonly simulate: number;
   /** A further file for the clients' profile. */
@@ -149,7 +154,8 @@ async function openContext(
 ): Promise<ApiContext> {
   const { dataDirectory, clock, log, random } = options;
   const nowMs = (): number => clock.nowMs();
-  const store = openSqliteStore({ path: join(dataDirectory, 'server.db'), nowMs });
+  const openStore = options.openStore ?? openSqliteStore;
+  const store = openStore({ path: join(dataDirectory, 'server.db'), nowMs });
   onStop(() => store.close());
   const types = contractTypes;
   const onFailure = (err: unknown): void => log.error('the view lost the store', { err });
@@ -243,6 +249,7 @@ async function simulate(
 }
 
 function connectNorthbound(options: ServerOptions): OvsdbApi<Northbound> {
+  if (options.connectNorthbound !== undefined) return options.connectNorthbound();
   return createOvsdbClient({
     database: northbound,
     endpoints: (options.northbound ?? northboundDefault).split(','),

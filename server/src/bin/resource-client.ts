@@ -50,10 +50,12 @@ export class ResourceClient {
     this.#transport = transport;
   }
 
-  /** Creates a resource; the answer is as it was stored. */
-  async create(type: ResourceType, resource: AnyResource): Promise<AnyResource> {
+  /**
+   * Creates a resource; the answer is as it was stored. Safe to repeat with the same `requestId`.
+   */
+  async create(type: ResourceType, resource: AnyResource, requestId = ''): Promise<AnyResource> {
     const { method, request, response } = type.methods.create;
-    return this.#one(method, { [request.localName]: resource }, response);
+    return this.#one(method, { [request.localName]: resource, requestId }, response);
   }
 
   /** The resource with an id. */
