@@ -7,18 +7,32 @@ export CHECKPOINT_DISABLE := 1
 # node:sqlite is complete in Node 22 but says that it is experimental
 export NODE_OPTIONS := --disable-warning=ExperimentalWarning
 
-SIMULATE ?=
+# the user's own Terraform settings are not ours to use
+unexport TF_CLI_CONFIG_FILE
 
-.PHONY: help setup proto proto-lint build check fmt test bench demo demo-down guest-image install clean
+SIMULATE ?=
+CONSTRUCTS := constructs/.jsii
+CONSTRUCTS_FROM := $(shell find proto/limiquantix provider/src/schema constructs/src constructs/scripts \
+  -type f -not -path '*/gen/*')
+
+.PHONY: help setup ready proto proto-lint build check fmt test bench demo demo-down guest-image install clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-setup: ## Install everything (with root on Debian/Ubuntu: the real backends as well), generate, build
+setup: ready $(CONSTRUCTS) ## Install everything (with root on Debian/Ubuntu: the real backends as well), generate, build
+
+# what all but the constructs need
+ready:
 	@scripts/setup-apt.sh
 	@scripts/setup-npm.sh
 	@npm run --silent generate
 	@npm run --silent build
+
+$(CONSTRUCTS): $(CONSTRUCTS_FROM) | ready
+	@npm run --silent generate --workspace constructs
+	@npm run --silent build --workspace constructs
+	@touch $@
 
 proto: ## Generate TypeScript from the contract
 	@npm run --silent generate --workspace proto
@@ -44,20 +58,20 @@ test: setup check proto-lint ## Run all tests; without root those on real hosts 
 	 else echo "make test: not root, or no real backends: the lab suites are skipped"; fi
 	@node scripts/test.mjs
 
-bench: setup ## Measure; prints JSON lines {"name","value","unit","floor","ratio"}
+bench: ready ## Measure; prints JSON lines {"name","value","unit","floor","ratio"}
 	@tsx test/bench/main.ts
 
 guest-image: ## Build the guest image of the demo and the tests (cached)
 	@scripts/guest-image.sh
 
-install: setup ## Build the provider as one executable and put it into a filesystem mirror
+install: ready ## Build the provider as one executable and put it into a filesystem mirror
 	@npm run --silent install-provider --workspace provider
 
 ifeq ($(SIMULATE),)
-demo: setup guest-image ## Run the quickstart on two real hosts (root); SIMULATE=1: on simulated ones
+demo: ready guest-image ## Run the quickstart on two real hosts (root); SIMULATE=1: on simulated ones
 	@tsx scripts/demo.ts up
 else
-demo: setup
+demo: ready
 	@tsx scripts/demo.ts up --simulate
 endif
 
