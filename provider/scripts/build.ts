@@ -1,9 +1,19 @@
 /**
- * Bundles the provider into `dist/terraform-provider-limiquantix.js` and, with `--executable`, turns the bundle
- * and Node itself into one executable (Node's single executable applications).
+ * Bundles the provider into `dist/terraform-provider-limiquantix.js` and, with `--executable`, turns
+ * the bundle and Node itself into one executable (Node's single executable applications).
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -28,9 +38,10 @@ chmodSync(bundle, 0o755);
 writeFileSync(`${root}dist/package.json`, '{ "type": "commonjs" }\n');
 
 if (process.argv.includes('--executable')) {
-  const main = `${root}dist/main.cjs`;
-  const blob = `${root}dist/provider.blob`;
-  const config = `${root}dist/sea.json`;
+  const scratch = mkdtempSync(join(tmpdir(), 'lqx-executable-'));
+  const main = join(scratch, 'main.cjs');
+  const blob = join(scratch, 'provider.blob');
+  const config = join(scratch, 'sea.json');
   writeFileSync(main, readFileSync(bundle, 'utf8').replace(/^#!.*\n/, ''));
   writeFileSync(
     config,
@@ -48,4 +59,5 @@ if (process.argv.includes('--executable')) {
   const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
   const args = [executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', fuse];
   execFileSync('postject', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  rmSync(scratch, { recursive: true });
 }

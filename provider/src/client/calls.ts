@@ -23,8 +23,8 @@ export interface AnswerFields {
 
 /** Calls methods on one control plane. */
 export interface Caller {
-  /** A plain method. Throws ApiError. */
-  unary(method: DescMethod, request: Record<string, unknown>): Promise<Message>;
+  /** A plain method, with another time to wait than a minute if need be. Throws ApiError. */
+  unary(method: DescMethod, request: Record<string, unknown>, timeoutMs?: number): Promise<Message>;
   /** A method whose answers stream. Throws ApiError. */
   stream(
     method: DescMethod,
@@ -51,12 +51,16 @@ const backoffMaxMs = 3_000;
 export function createCaller({ endpoint, transport, stopping, sleep }: CallerOptions): Caller {
   // A control plane that never answered is not there; one that did may be restarting.
   let hasAnswered = false;
-  const once = async (method: DescMethod, request: Record<string, unknown>): Promise<Message> => {
+  const once = async (
+    method: DescMethod,
+    request: Record<string, unknown>,
+    timeoutMs: number,
+  ): Promise<Message> => {
     try {
       const { message } = await transport.unary(
         method as DescMethod & { methodKind: 'unary' },
         stopping,
-        callTimeoutMs,
+        timeoutMs,
         undefined,
         create(method.input, request),
       );
@@ -67,10 +71,10 @@ export function createCaller({ endpoint, transport, stopping, sleep }: CallerOpt
     }
   };
   return {
-    async unary(method, request) {
+    async unary(method, request, timeoutMs = callTimeoutMs) {
       for (let attempt = 0; ; attempt++) {
         try {
-          return await once(method, request);
+          return await once(method, request, timeoutMs);
         } catch (error) {
           const failure = toApiError(error, endpoint);
           const mayRetry = hasAnswered || failure.code === 'resource_exhausted';

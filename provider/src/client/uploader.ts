@@ -19,6 +19,8 @@ export interface UploadTarget {
 }
 
 const chunkBytes = 2 * 1024 * 1024;
+/** The last chunk's answer comes after the whole content was verified. */
+const chunkTimeoutMs = 15 * 60_000;
 /** How often an upload may break off without a byte of progress. */
 const failuresMax = 5;
 
@@ -37,7 +39,11 @@ export async function uploadFile(
     const data = await file.read(offset, chunkBytes);
     try {
       const request = { type, id, offset: BigInt(offset), data };
-      const answer = (await caller.unary(writeChunk, request)) as WriteChunkResponse;
+      const answer = (await caller.unary(
+        writeChunk,
+        request,
+        chunkTimeoutMs,
+      )) as WriteChunkResponse;
       if (answer.complete) return;
       const received = Number(answer.receivedBytes);
       if (received > offset) failures = 0;
