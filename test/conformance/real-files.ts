@@ -1,6 +1,7 @@
 /**
  * Where suites find real files to work on: the machine's directory for temporary files and, where
- * LIMIQUANTIX_REFLINK_DIRECTORY names one, a directory on a filesystem that shares blocks (xfs, btrfs).
+ * LIMIQUANTIX_REFLINK_DIRECTORY names one, a directory on a filesystem that shares blocks (xfs,
+ * btrfs).
  */
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
