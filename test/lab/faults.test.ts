@@ -1,6 +1,7 @@
 /**
- * Something is killed while terraform makes the quickstart's machines on real hosts. Started again, the
- * next apply completes, and everything is there exactly once; destroyed, nothing is left.
+ * Something is killed while terraform makes the quickstart's machines on real hosts. Started
+ * again, the next apply completes, and everything is there exactly once; destroyed, nothing is
+ * left.
  */
 import { labCrash, labDaemonKill, labDaemonStart, labStart } from '../../server/src/lab/lab.js';
 import { nothing } from '../harness/hosts.js';
@@ -105,7 +106,7 @@ onLab('killed while terraform applies', () => {
   });
 });
 
-/** Kills the victim as soon as a machine has a host, and starts it again while terraform goes on. */
+/** Kills the victim once a machine has a host, and starts it again while terraform goes on. */
 async function killWhileApplying(fleet: Fleet, terraform: Terraform, victim: Victim) {
   const applying = terraform.begin('apply', '-auto-approve', '-no-color');
   const first = await until('a machine has a host', firstMachineDeadlineMs, async () =>

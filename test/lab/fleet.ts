@@ -1,6 +1,6 @@
 /**
- * The quickstart's machines on a lab of real hosts: what the lab suites do to them and look at. What a
- * host or a guest says is asked of libvirt and of the guest itself, not of the control plane.
+ * The quickstart's machines on a lab of real hosts: what the lab suites do to them and look at.
+ * What a host or a guest says is asked of libvirt and of the guest, not of the control plane.
  */
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ export interface Machine {
   };
 }
 
-/** What keeps this machine from running guests on lab hosts, and what to do; undefined if nothing. */
+/** What keeps this machine from running guests on lab hosts, and what to do; else undefined. */
 export function missingForFleet(): string | undefined {
   const missing = missingForLab();
   if (missing !== undefined) return missing;
@@ -163,7 +163,7 @@ export class Guest {
     await runProgram(enterNode(init, ['sh', '-c', kill]));
   }
 
-  /** libvirt's number of this run of the guest, another for each start; undefined while it is off. */
+  /** libvirt's number of this run of the guest, new at each start; undefined while it is off. */
   async runId(): Promise<string | undefined> {
     const id = (await virsh(this.host, 'domid', this.id)).trim();
     return id === '-' ? undefined : id;

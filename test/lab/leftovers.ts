@@ -1,6 +1,6 @@
 /**
- * What a lab has on this machine (namespaces, mounts, processes, files), found without the lab's own
- * bookkeeping: after `lab down` it must be nothing.
+ * What a lab has on this machine (namespaces, mounts, processes, files), found without the lab's
+ * own bookkeeping: after `lab down` it must be nothing.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { referProcess } from '../../server/src/lab/process.js';

@@ -1,6 +1,6 @@
 /**
- * The quickstart by the real terraform on two real hosts: guests that talk to each other, what changes
- * do to them, a guest that dies, and that nothing is left in the end.
+ * The quickstart by the real terraform on two real hosts: guests that talk to each other, what
+ * changes do to them, a guest that dies, and that nothing is left in the end.
  */
 import { nothing } from '../harness/hosts.js';
 import type { Terraform } from '../harness/terraform.js';
