@@ -319,10 +319,11 @@ describe.each([
       await plane.converge(plane.network, network);
       await plane.converge(plane.port, port);
       expect((await rowsOf(port.id)).ports).toHaveLength(1);
+      plane.poked.length = 0;
       await other.transact([
         nb.update('Logical_Switch_Port', byUuid(port.id), { addresses: ['unknown'] }),
       ]);
-      await until(async () => (await rowsOf(port.id)).ports[0]?.addresses[0] === 'unknown');
+      await until(() => plane.poked.some((key) => key.id === port.id));
       await plane.converge(plane.port, port);
       expect((await rowsOf(port.id)).ports[0]?.addresses[0]).toBe(
         `${port.status?.macAddress} ${port.status?.ipAddresses[0]}`,
