@@ -1,7 +1,7 @@
 /**
- * Makes the bundled protovalidate compile a standard rule when it is first used. The library has most
- * of them in plain code as well and still compiles every one, which takes longer than everything else
- * that a provider process does before its first answer.
+ * Makes the bundled protovalidate compile a standard rule when it is first used. The library has
+ * most of them in plain code as well and still compiles every one, which takes longer than all
+ * else that a provider process does before its first answer.
  */
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'esbuild';

@@ -95,7 +95,9 @@ export function fieldBehavior(field: DescField): FieldBehavior {
   return behavior;
 }
 
-/** Annotations are decoded anew whenever they are asked for, which is often while a shape is made. */
+/**
+ * Annotations are decoded anew whenever they are asked for, which is often while a shape is made.
+ */
 const behaviors = new WeakMap<DescField, FieldBehavior>();
 const plain = create(FieldBehaviorSchema);
 
