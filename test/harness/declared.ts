@@ -1,4 +1,6 @@
-/** What a test declares on simulated hosts through the API: a pool, an image, a network, machines. */
+/**
+ * What a test declares on simulated hosts through the API: a pool, an image, a network, machines.
+ */
 import { createHash } from 'node:crypto';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { createClient, type Transport } from '@connectrpc/connect';

@@ -1,7 +1,7 @@
 /**
- * A control plane and hosts whose backends are simulated and outlive both: the server and each agent
- * are killed and started again in this process, and talk over the real listener with the certificates
- * that the hosts got when they joined.
+ * A control plane and hosts whose backends are simulated and outlive both: the server and each
+ * agent are killed and started again in this process, and talk over the real listener with the
+ * certificates that the hosts got when they joined.
  */
 import { join } from 'node:path';
 import { createClient, type Transport } from '@connectrpc/connect';
