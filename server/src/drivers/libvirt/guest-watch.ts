@@ -15,9 +15,9 @@ export const GUESTS_ASKED_MAX = 4;
 export const GUEST_REFRESH_MS = 60_000;
 
 const SOON_FIRST_MS = 250;
-const SOON_MAX_MS = 5_000;
+const SOON_MAX_MS = 1_000;
 /** After so many questions, a guest without addresses is taken to have none. */
-const SOON_QUESTIONS_MAX = 30;
+const SOON_QUESTIONS_MAX = 120;
 const LOOPBACK_MAC = '00:00:00:00:00:00';
 
 /** What the watch works with. */
