@@ -3,6 +3,7 @@
  * agent are killed and started again in this process, and talk over the real listener with the
  * certificates that the hosts got when they joined.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, type Transport } from '@connectrpc/connect';
 import { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
@@ -84,11 +85,12 @@ export class SimulatedHosts {
     return installation;
   }
 
-  /** Stops everything. */
+  /** Stops everything; what was kept on disk goes. */
   async down(): Promise<void> {
     await Promise.all([...this.#agents.keys()].map((name) => this.stopAgent(name)));
     await this.stopServer();
     this.world.stop();
+    await rm(this.#dir, { recursive: true, force: true });
   }
 
   /** A client's transport to the control plane that runs, or ran last. */
