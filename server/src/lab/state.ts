@@ -50,7 +50,14 @@ const stateFile = 'lab.json';
 /** Says that a folder was made by a lab and may be emptied by `lab down`. */
 export const markerFile = '.limiquantix-lab';
 /** All that a lab makes in its folder; nothing else there is ever removed. */
-export const ownEntries = ['central', 'nodes', 'server.sock', stateFile, markerFile] as const;
+export const ownEntries = [
+  'central',
+  'nodes',
+  'server.sock',
+  `${stateFile}.part`,
+  stateFile,
+  markerFile,
+] as const;
 
 /** This boot's id. */
 export function currentBootId(): string {
