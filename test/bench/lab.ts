@@ -2,6 +2,8 @@
  * A virtual machine from Create to running on a lab host, against define and start of the very same
  * domain by the plain wire client.
  */
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
   PowerState,
@@ -119,7 +121,11 @@ async function plain(lab: LabInstallation, vmId: string): Promise<number> {
     .replaceAll(/<interface[\s\S]*?<\/interface>/g, (nic) =>
       nic.replace(/interfaceid='[^']*'/, `interfaceid='${crypto.randomUUID()}'`),
     )
-    .replaceAll(/<disk[\s\S]*?<\/disk>/g, (disk) => disk.replace('</disk>', '<shareable/></disk>'));
+    .replaceAll(/\/var\/lib\/limiquantix(\/[^']*)\.(qcow2|raw|iso)'/g, (_, path, format) => {
+      const file = join(node.dir, 'lib/limiquantix', `${path}.${format}`);
+      copyFileSync(file, `${file}.plain`);
+      return `/var/lib/limiquantix${path}.${format}.plain'`;
+    });
   const libvirt = await connectLibvirt({ socketPath: node.libvirtSocket, timers: systemClock });
   try {
     let domain: Awaited<ReturnType<typeof libvirt.defineXml>> | undefined;
