@@ -7,9 +7,11 @@
 import { clone, create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { Observer } from '@limiquantix/proto/resource/v1/options_pb.js';
-import { ready, setCondition } from '../resource/conditions.js';
+import { ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { setCondition } from '../resource/conditions.js';
 import { LimiError } from '../resource/error.js';
 import { behaviorOf, readField, writeField } from '../resource/field-access.js';
+import { readyCondition } from '../resource/ready.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Clock } from './clock.js';
@@ -109,12 +111,14 @@ function withFailure(
 
 function failureOf(error: unknown) {
   if (!(error instanceof LimiError)) {
-    return ready('false', 'Internal', "an unexpected failure; the server's log has the details");
+    const message = "an unexpected failure; the server's log has the details";
+    return readyCondition(ConditionStatus.FALSE, 'Internal', message);
   }
   const inVain =
     !error.retryable &&
     (error.code === Code.FailedPrecondition || error.code === Code.InvalidArgument);
-  return ready(inVain ? 'failed' : 'false', upperCamel(error.reason), error.message);
+  const status = inVain ? ConditionStatus.FAILED : ConditionStatus.FALSE;
+  return readyCondition(status, upperCamel(error.reason), error.message);
 }
 
 /** `OVSDB_UNAVAILABLE` → `OvsdbUnavailable`. */

@@ -13,9 +13,10 @@ import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { ImageSchema, ImageStatusSchema } from '@limiquantix/proto/storage/v1/image_pb.js';
 import { intentChanges } from './changes.js';
-import { findCondition, ready, setCondition } from './conditions.js';
+import { findCondition, setCondition } from './conditions.js';
 import { effective } from './default-values.js';
 import { forgetNode, mergeStatus } from './merge-status.js';
+import { readyCondition } from './ready.js';
 import { decodeRecord, encodeRecord, recordWrites } from './record.js';
 import { specReferences, statusReferences } from './references.js';
 import { withoutOutputOnly, withoutSecrets } from './strip.js';
@@ -174,13 +175,13 @@ describe('effective values', () => {
 
 describe('conditions', () => {
   it('keep the time of the last transition until the status changes', () => {
-    const first = setCondition([], ready('false', 'A', 'a'), 1000);
-    const second = setCondition(first, ready('false', 'B', 'b'), 2000);
+    const first = setCondition([], readyCondition(ConditionStatus.FALSE, 'A', 'a'), 1000);
+    const second = setCondition(first, readyCondition(ConditionStatus.FALSE, 'B', 'b'), 2000);
     expect(findCondition(second, 'Ready')).toMatchObject({
       reason: 'B',
       lastTransitionAt: { seconds: 1n },
     });
-    const third = setCondition(second, ready('true', 'C', ''), 3000);
+    const third = setCondition(second, readyCondition(ConditionStatus.TRUE, 'C', ''), 3000);
     expect(findCondition(third, 'Ready')).toMatchObject({
       status: ConditionStatus.TRUE,
       lastTransitionAt: { seconds: 3n },

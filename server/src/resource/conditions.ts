@@ -8,10 +8,8 @@ import {
   ConditionSchema,
   ConditionStatus,
 } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { readyOf } from './ready.js';
 import type { AnyResource } from './resource.js';
-
-/** The condition that clients wait for. */
-export const readyType = 'Ready';
 
 /** What a condition says. */
 export interface ConditionValue {
@@ -50,23 +48,9 @@ export function setCondition(
   return conditions.map((condition) => (condition === before ? next : condition));
 }
 
-/** A value of the condition Ready. */
-export function ready(
-  state: 'true' | 'false' | 'failed',
-  reason: string,
-  message: string,
-): ConditionValue {
-  const status = {
-    true: ConditionStatus.TRUE,
-    false: ConditionStatus.FALSE,
-    failed: ConditionStatus.FAILED,
-  }[state];
-  return { type: readyType, status, reason, message };
-}
-
 /** Whether the condition Ready holds for the newest generation of the spec. */
 export function isReady(resource: AnyResource): boolean {
   const { status } = resource;
   if (status === undefined || status.observedGeneration !== resource.generation) return false;
-  return findCondition(status.conditions, readyType)?.status === ConditionStatus.TRUE;
+  return readyOf(status.conditions)?.status === ConditionStatus.TRUE;
 }

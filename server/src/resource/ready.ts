@@ -1,4 +1,4 @@
-/** The condition `Ready` as drivers state it. Pure. */
+/** The condition `Ready`, which clients wait for: how it is stated and found. Pure. */
 import { create } from '@bufbuild/protobuf';
 import {
   type Condition,
@@ -6,26 +6,33 @@ import {
   ConditionStatus,
 } from '@limiquantix/proto/resource/v1/resource_pb.js';
 
+const readyType = 'Ready';
+
 /** It can be used as wanted. */
 export function ready(): Condition[] {
-  return [condition(ConditionStatus.TRUE, 'Ready', '')];
+  return [readyCondition(ConditionStatus.TRUE, 'Ready', '')];
 }
 
 /** It can't be used yet, and LimiQuantix is working on it. */
 export function notReady(reason: string, message: string): Condition[] {
-  return [condition(ConditionStatus.FALSE, reason, message)];
+  return [readyCondition(ConditionStatus.FALSE, reason, message)];
 }
 
 /** It can't be used until somebody changes something. */
 export function failed(reason: string, message: string): Condition[] {
-  return [condition(ConditionStatus.FAILED, reason, message)];
+  return [readyCondition(ConditionStatus.FAILED, reason, message)];
 }
 
 /** The condition `Ready` among conditions. */
 export function readyOf(conditions: readonly Condition[] | undefined): Condition | undefined {
-  return conditions?.find((one) => one.type === 'Ready');
+  return conditions?.find((one) => one.type === readyType);
 }
 
-function condition(status: ConditionStatus, reason: string, message: string): Condition {
-  return create(ConditionSchema, { type: 'Ready', status, reason, message });
+/** The condition `Ready` with any status; the time of its change is set where it is stored. */
+export function readyCondition(
+  status: ConditionStatus,
+  reason: string,
+  message: string,
+): Condition {
+  return create(ConditionSchema, { type: readyType, status, reason, message });
 }
