@@ -51,7 +51,8 @@ export function resourceShapes(): ReadonlyMap<string, () => ResourceShape> {
   for (const file of contractFiles) {
     for (const message of file.messages) {
       if (!hasOption(message, resourceOption)) continue;
-      const { type } = getOption(message, resourceOption);
+      const { type, readOnly } = getOption(message, resourceOption);
+      if (readOnly) continue;
       let shape: ResourceShape | undefined;
       result.set(typePrefix + type, () => {
         shape ??= resourceShape(message);

@@ -12,7 +12,7 @@ import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { admission } from '../decide/admission-table.js';
 import { behaviorOf, findField } from '../resource/field-access.js';
 import type { AnyResource } from '../resource/resource.js';
-import { contractTypes, type ResourceType } from '../resource/type-registry.js';
+import { contractTypes, type ResourceType, writeMethodsOf } from '../resource/type-registry.js';
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
 
 let installation: TestInstallation;
@@ -63,7 +63,8 @@ function api(type: ResourceType, token?: string) {
   const call = (name: string) =>
     (client as Record<string, (input: object, options?: object) => unknown>)[name] ??
     (() => undefined);
-  const { create, get, list, update, delete: remove, watch } = type.methods;
+  const { get, list, watch } = type.methods;
+  const { create, update, delete: remove } = writeMethodsOf(type);
   const resourceOf = (answer: unknown, field: string): Answer => {
     const bag = answer as Record<string, never>;
     return { resource: bag[field] as never, verdict: bag['verdict'] as never };
@@ -94,10 +95,8 @@ function api(type: ResourceType, token?: string) {
         update.response.localName,
       ),
     remove: async (id: string, rest: object = {}) =>
-      resourceOf(
-        await call(remove.method.localName)({ id, ...rest }),
-        type.methods.delete.response.localName,
-      ).resource,
+      resourceOf(await call(remove.method.localName)({ id, ...rest }), remove.response.localName)
+        .resource,
     watch: (input: object, signal: AbortSignal) =>
       call(watch.method.localName)(input, { signal }) as AsyncIterable<
         { type: EventType; revision: bigint } & Record<string, AnyResource>

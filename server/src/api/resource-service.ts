@@ -7,7 +7,7 @@ import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutSecrets } from '../resource/strip.js';
-import type { MethodFields, ResourceType } from '../resource/type-registry.js';
+import type { MethodFields, ResourceType, WriteMethods } from '../resource/type-registry.js';
 import { type ApiContext, freshen, mustFind } from './api-context.js';
 import { callerOf } from './caller.js';
 import { createResource, type Stored } from './create-resource.js';
@@ -50,19 +50,23 @@ function standardMethods(
 ): Partial<ServiceImpl<DescService>> {
   const { methods } = type;
   const handlers: [DescMethod, Handler][] = [
-    [methods.create.method, createHandler(context, type)],
     [methods.get.method, getHandler(context, type)],
     [methods.list.method, listHandler(context, type)],
-    [methods.update.method, updateHandler(context, type)],
-    [methods.delete.method, deleteHandler(context, type)],
     [methods.watch.method, watchHandler(context, type)],
   ];
+  if (methods.write !== undefined) {
+    const { create, update, delete: remove } = methods.write;
+    handlers.push(
+      [create.method, createHandler(context, type, create)],
+      [update.method, updateHandler(context, type, update)],
+      [remove.method, deleteHandler(context, type, remove)],
+    );
+  }
   const entries = handlers.map(([method, handler]) => [method.localName, handler]);
   return Object.fromEntries(entries) as Partial<ServiceImpl<DescService>>;
 }
 
-function createHandler(context: ApiContext, type: ResourceType): Handler {
-  const { create } = type.methods;
+function createHandler(context: ApiContext, type: ResourceType, create: MethodFields): Handler {
   return async (request, call) => {
     context.validate(create.method.input, request, create.request);
     const { requestId, validateOnly } = request;
@@ -97,8 +101,7 @@ function listHandler(context: ApiContext, type: ResourceType): Handler {
   };
 }
 
-function updateHandler(context: ApiContext, type: ResourceType): Handler {
-  const { update } = type.methods;
+function updateHandler(context: ApiContext, type: ResourceType, update: MethodFields): Handler {
   return async (request, call) => {
     const { etag, validateOnly, updateMask } = request;
     const input = resourceIn(request, update);
@@ -113,8 +116,11 @@ function updateHandler(context: ApiContext, type: ResourceType): Handler {
   };
 }
 
-function deleteHandler(context: ApiContext, type: ResourceType): Handler {
-  const { method, response } = type.methods.delete;
+function deleteHandler(
+  context: ApiContext,
+  type: ResourceType,
+  { method, response }: WriteMethods['delete'],
+): Handler {
   return async (request) => {
     context.validate(method.input, request);
     const { id, etag, force, validateOnly } = request;

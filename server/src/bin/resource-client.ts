@@ -8,7 +8,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
-import type { ResourceType } from '../resource/type-registry.js';
+import { type ResourceType, writeMethodsOf } from '../resource/type-registry.js';
 import type { Profile } from './profile.js';
 
 /** A change that a watch tells of. */
@@ -54,7 +54,7 @@ export class ResourceClient {
    * Creates a resource; the answer is as it was stored. Safe to repeat with the same `requestId`.
    */
   async create(type: ResourceType, resource: AnyResource, requestId = ''): Promise<AnyResource> {
-    const { method, request, response } = type.methods.create;
+    const { method, request, response } = writeMethodsOf(type).create;
     return this.#one(method, { [request.localName]: resource, requestId }, response);
   }
 
@@ -93,14 +93,14 @@ export class ResourceClient {
     resource: AnyResource,
     paths: readonly string[],
   ): Promise<AnyResource> {
-    const { method, request, response } = type.methods.update;
+    const { method, request, response } = writeMethodsOf(type).update;
     const fields = { [request.localName]: resource, updateMask: { paths: [...paths] } };
     return this.#one(method, fields, response);
   }
 
   /** Requests a deletion. */
   async delete(type: ResourceType, id: string, force = false): Promise<void> {
-    await this.#call(type.methods.delete.method, { id, force });
+    await this.#call(writeMethodsOf(type).delete.method, { id, force });
   }
 
   /** What exists, each as ADDED, then every change; until the signal aborts. */

@@ -22,7 +22,7 @@ describe('type registry', () => {
 
   it('names the fields that hold the resource in each standard method', () => {
     const { methods } = contractTypes.get('vm');
-    expect(methods.create.request.localName).toBe('vm');
+    expect(methods.write?.create.request.localName).toBe('vm');
     expect(methods.list.response.localName).toBe('vms');
     expect(methods.watch.method.methodKind).toBe('server_streaming');
   });

@@ -5,23 +5,31 @@
  */
 import type { DescField, DescFile, DescMessage, DescMethod, DescService } from '@bufbuild/protobuf';
 import { getOption, hasOption } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
 import { contractFiles } from '@limiquantix/proto/registry.js';
 import {
   Readiness,
   resource as resourceOption,
   Scope,
 } from '@limiquantix/proto/resource/v1/options_pb.js';
+import { LimiError } from './error.js';
 import type { TypeName } from './resource.js';
 
 /** The standard methods of a type, with the fields that hold the resource. */
 export interface StandardMethods {
-  readonly create: MethodFields;
   readonly get: Pick<MethodFields, 'method' | 'response'>;
   /** `response` is the repeated field of the page. */
   readonly list: Pick<MethodFields, 'method' | 'response'>;
+  readonly watch: Pick<MethodFields, 'method' | 'response'>;
+  /** Absent for a type that only LimiQuantix creates and changes. */
+  readonly write: WriteMethods | undefined;
+}
+
+/** The methods that change resources. */
+export interface WriteMethods {
+  readonly create: MethodFields;
   readonly update: MethodFields;
   readonly delete: Pick<MethodFields, 'method' | 'response'>;
-  readonly watch: Pick<MethodFields, 'method' | 'response'>;
 }
 
 /** A method and where its messages hold the resource. */
@@ -88,9 +96,19 @@ export function createTypeRegistry(files: readonly DescFile[]): TypeRegistry {
 /** The types of the contract that this build was made with. */
 export const contractTypes: TypeRegistry = createTypeRegistry(contractFiles);
 
+/** The methods that change resources. Throws where only LimiQuantix changes those of the type. */
+export function writeMethodsOf({ methods, label }: ResourceType): WriteMethods {
+  if (methods.write !== undefined) return methods.write;
+  throw new LimiError({
+    code: Code.Unimplemented,
+    reason: 'READ_ONLY',
+    message: `a ${label} is made and changed by LimiQuantix only; it can be read and watched`,
+  });
+}
+
 function readType(message: DescMessage, services: readonly DescService[]): ResourceType {
   const option = getOption(message, resourceOption);
-  const { service, methods } = findMethods(message, services);
+  const { service, methods } = findMethods(message, services, option.readOnly);
   return {
     type: option.type,
     plural: option.plural,
@@ -115,12 +133,13 @@ function messageOf(parent: DescMessage, name: string): DescMessage {
 function findMethods(
   message: DescMessage,
   services: readonly DescService[],
+  isReadOnly: boolean,
 ): { service: DescService; methods: StandardMethods } {
-  const createName = `Create${message.name}`;
+  const getName = `Get${message.name}`;
   const service = services.find((candidate) =>
-    candidate.methods.some(({ name, input }) => name === createName && holds(input, message)),
+    candidate.methods.some(({ name, output }) => name === getName && holds(output, message)),
   );
-  if (service === undefined) throw new Error(`no service has ${createName}`);
+  if (service === undefined) throw new Error(`no service has ${getName}`);
   const named = (verb: string): DescMethod =>
     find(service, verb, ({ name }) => name === `${verb}${message.name}`);
   const both = (method: DescMethod): MethodFields => ({
@@ -135,12 +154,16 @@ function findMethods(
   return {
     service,
     methods: {
-      create: both(named('Create')),
       get: answer(named('Get')),
       list: answer(find(service, 'List', listsOf(message)), 'list'),
-      update: both(named('Update')),
-      delete: answer(named('Delete')),
       watch: answer(find(service, 'Watch', watches(message))),
+      write: isReadOnly
+        ? undefined
+        : {
+            create: both(named('Create')),
+            update: both(named('Update')),
+            delete: answer(named('Delete')),
+          },
     },
   };
 }
