@@ -7,11 +7,16 @@ const option = 'limiquantix.resource.v1';
 
 /** The header's fields, `spec` and `status`, indented for a message. */
 export function headerOf(model: Model): string {
-  return indent(`// The resource's id (UUIDv7), assigned by the server.
+  return indent(
+    `// The resource's id (UUIDv7), assigned by the server.
 string id = 1 [(${option}.field).output_only = true];
 ${nameField(model)}
 ${projectField(model)}
-// Labels, for finding and for selecting.
+${labelFields(model)}${serverFields}${lastFields(model)}`,
+  );
+}
+
+const labelFields = (model: Model): string => `// Labels, for finding and for selecting.
 map<string, string> labels = 4 [
   (buf.validate.field).map = {
     max_pairs: 64
@@ -29,7 +34,9 @@ string description = 5 [
   (buf.validate.field).string.max_len = 1024,
   (${option}.field)${live(model)}
 ];
-// When it was created.
+`;
+
+const serverFields = `// When it was created.
 google.protobuf.Timestamp created_at = 6 [(${option}.field).output_only = true];
 // When its intent last changed.
 google.protobuf.Timestamp updated_at = 7 [(${option}.field).output_only = true];
@@ -43,30 +50,31 @@ uint64 generation = 10 [(${option}.field).output_only = true];
 string etag = 11 [(${option}.field).output_only = true];
 // When its deletion was requested; it goes as soon as nothing of it is left.
 google.protobuf.Timestamp deletion_requested_at = 12 [(${option}.field).output_only = true];
-// Whether deleting it is refused.
+`;
+
+const lastFields = (model: Model): string => `// Whether deleting it is refused.
 bool protected = 13 [(${option}.field)${
-    model.isReadOnly
-      ? '.output_only = true'
-      : ` = {
+  model.isReadOnly
+    ? '.output_only = true'
+    : ` = {
   default: "false"
   disruption: DISRUPTION_LIVE
 }`
-  }];
+}];
 // The resource that it belongs to and goes with, if any.
 ${option}.Owner owner = 14 [(${option}.field).output_only = true];
 // ${model.isReadOnly ? 'What it is about.' : 'What the user wants.'}
 ${model.message}Spec spec = 20 [${
-    model.isReadOnly
-      ? `(${option}.field).output_only = true`
-      : `
+  model.isReadOnly
+    ? `(${option}.field).output_only = true`
+    : `
   (buf.validate.field).required = true,
   (${option}.field).required = true
 `
-  }];
+}];
 // What is.
 ${model.message}Status status = 21 [(${option}.field).output_only = true];
-`);
-}
+`;
 
 const live = ({ isReadOnly }: Model): string =>
   isReadOnly ? '.output_only = true' : '.disruption = DISRUPTION_LIVE';
@@ -129,8 +137,8 @@ export function methodsOf(model: Model): string {
   add('List', `Returns ${labels} in pages, all taken at one revision.`, 'list', 'NO_SIDE_EFFECTS');
   if (!model.isReadOnly) {
     add('Update', `Changes the named fields of ${one}.`, 'update', '');
-    const about = `Requests the deletion of ${one}. It is gone when a Watch says so, or a Get says NOT_FOUND.`;
-    add('Delete', about, 'delete', 'IDEMPOTENT');
+    const end = 'It is gone when a Watch says so, or a Get says NOT_FOUND.';
+    add('Delete', `Requests the deletion of ${one}. ${end}`, 'delete', 'IDEMPOTENT');
   }
   add('Watch', `Tells every change of ${labels}, in order and without a gap.`, 'list', '');
   return indent(methods.join(''));
@@ -151,8 +159,8 @@ export function messagesOf(model: Model): string {
   return parts.join('\n');
 }
 
-const planId = `// Judge together with the other \`validate_only\` requests that carry the same word, as if those were
-  // carried out already: a word of the client's for one plan, forgotten ten minutes after its last use.`;
+const planId = `// Judge together with the other \`validate_only\` requests of the same word, as if
+  // those were carried out already: a client's word for a plan, forgotten after ten idle minutes.`;
 
 function createMessages({ message: m, type, one, label }: Model): string {
   return `// Asks to create ${one}.
@@ -227,8 +235,8 @@ function updateMessages({ message: m, type, one, label }: Model): string {
 message Update${m}Request {
   // The new values, with the id of the ${label}.
   ${m} ${type} = 1 [(buf.validate.field).required = true];
-  // The paths of the fields to change, such as \`labels\` and \`spec\`; a map is changed as a whole. A field
-  // that is named and not set is removed.
+  // The paths of the fields to change, such as \`labels\` and \`spec\`; a map is changed as a
+  // whole. A field that is named and not set is removed.
   google.protobuf.FieldMask update_mask = 2 [(buf.validate.field).required = true];
   // The etag that the change was based on; empty to change whatever is there.
   string etag = 3;

@@ -57,13 +57,15 @@ function put(file: string, text: string): void {
 }
 
 function modelsIn(file: string, text: string): Model[] {
-  const found = text.matchAll(
-    /^message (\w+) \{\n {2}option \(limiquantix\.resource\.v1\.resource\) = \{\n([\s\S]*?)\n {2}\};/gm,
+  const option = String.raw`option \(limiquantix\.resource\.v1\.resource\) = \{`;
+  const marked = new RegExp(
+    String.raw`^message (\w+) \{\n {2}${option}\n([\s\S]*?)\n {2}\};`,
+    'gm',
   );
-  return [...found].map(([, message = '', options = '']) => {
-    const option = (name: string): string =>
+  return [...text.matchAll(marked)].map(([, message = '', options = '']) => {
+    const value = (name: string): string =>
       new RegExp(`\\b${name}: "(\\w+)"`).exec(options)?.[1] ?? '';
-    const type = option('type');
+    const type = value('type');
     const label = (type === 'vm' ? 'virtual machine' : type.replaceAll('_', ' ')).replace(
       /\b(vm|bgp|api|vpn|ip)\b/g,
       (word) => word.toUpperCase(),
@@ -72,7 +74,7 @@ function modelsIn(file: string, text: string): Model[] {
       message,
       messages: pluralOf(message),
       type,
-      plural: option('plural'),
+      plural: value('plural'),
       one: /^([aeio]|API)/.test(label) ? `an ${label}` : `a ${label}`,
       label,
       labels: pluralOf(label),
