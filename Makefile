@@ -15,12 +15,22 @@ CONSTRUCTS := constructs/.jsii
 CONSTRUCTS_FROM := $(shell find proto/limiquantix provider/src/schema constructs/src constructs/scripts \
   -type f -not -path '*/gen/*')
 
-.PHONY: help setup ready proto proto-lint build check fmt test bench demo demo-down guest-image install clean
+.PHONY: help setup setup-node setup-buf setup-go ready proto proto-direct proto-go proto-rust proto-lint \
+  proto-breaking docs build check fmt test bench demo demo-down guest-image install clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: ready $(CONSTRUCTS) ## Install everything (with root on Debian/Ubuntu: the real backends as well), generate, build
+
+setup-node: ## Install Node's part only: all that generating, building and the simulator need
+	@scripts/setup-tool.sh node
+
+setup-buf: ## Install buf
+	@scripts/setup-tool.sh buf
+
+setup-go: ## Install the plugins for Go clients
+	@scripts/setup-tool.sh go
 
 # what all but the constructs need
 ready:
@@ -37,8 +47,23 @@ $(CONSTRUCTS): $(CONSTRUCTS_FROM) | ready
 proto: ## Generate TypeScript from the contract
 	@npm run --silent generate --workspace proto
 
-proto-lint: ## Lint the contract and check its format
+proto-direct: ## Generate TypeScript from the contract with protoc instead of buf
+	@scripts/proto-gen.sh
+
+proto-go: ## Generate Go clients from the contract
+	@scripts/proto-clients.sh go
+
+proto-rust: ## Generate Rust clients from the contract
+	@scripts/proto-clients.sh rust
+
+proto-lint: proto-breaking ## Lint the contract, check its format and that it breaks no released client
 	@npm run --silent lint --workspace proto
+
+proto-breaking:
+	@scripts/proto-breaking.sh
+
+docs: ## Write the reference in docs/ from the contract and the examples
+	@npm run --silent docs --workspace provider
 
 build: ## Bundle what ships: the limiquantix command and the Terraform provider
 	@npm run --silent build
@@ -46,6 +71,7 @@ build: ## Bundle what ships: the limiquantix command and the Terraform provider
 check: ## Types, lint and format
 	tsc -p . && tsc -p constructs && tsc -p examples
 	biome check .
+	npm run --silent docs --workspace provider -- --check
 	terraform fmt -check -recursive examples
 
 fmt: ## Format everything
@@ -79,4 +105,4 @@ demo-down: ## Destroy the quickstart and its hosts
 	@tsx scripts/demo.ts down
 
 clean: ## Remove what was built
-	rm -rf .build proto/gen proto/vendor provider/gen constructs/src/gen server/dist provider/dist
+	rm -rf .build proto/gen proto/gen-go proto/gen-rust proto/vendor provider/gen constructs/src/gen server/dist provider/dist

@@ -2,10 +2,10 @@
  * Writes two tables beside the generated messages: `gen/registry.ts`, all files of the contract,
  * and `gen/comments.ts`, the comment of each message, field, enum, value and method by its full
  * name. Comments aren't part of a descriptor at run time, and the docs, the Terraform schema and
- * the command line need them.
+ * the command line need them. The contract's image comes from buf, or from the file that is named.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fromBinary } from '@bufbuild/protobuf';
 import {
   type DescriptorProto,
@@ -14,9 +14,8 @@ import {
   FileDescriptorSetSchema,
 } from '@bufbuild/protobuf/wkt';
 
-const image = execFileSync('buf', ['build', '-o', '-#format=binpb', '--path', 'limiquantix'], {
-  maxBuffer: 64 * 1024 * 1024,
-});
+const [file] = process.argv.slice(2);
+const image = file === undefined ? imageOfBuf() : readFileSync(file);
 const files = fromBinary(FileDescriptorSetSchema, image).file.filter((file) =>
   file.name.startsWith('limiquantix/'),
 );
@@ -44,6 +43,12 @@ writeFileSync(
     '',
   ].join('\n'),
 );
+
+function imageOfBuf(): Buffer {
+  return execFileSync('buf', ['build', '-o', '-#format=binpb', '--path', 'limiquantix'], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
+}
 
 function collect(file: FileDescriptorProto): void {
   const byPath = new Map<string, string>();

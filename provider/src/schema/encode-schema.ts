@@ -15,7 +15,7 @@ import {
 import { typeJson } from '../value/type.js';
 import { dataSourceShapes } from './data-source-shape.js';
 import { type Comments, describeAttribute } from './describe.js';
-import { providerArguments } from './provider-shape.js';
+import { providerArguments, providerDescription } from './provider-shape.js';
 import { resourceShapes } from './resource-shape.js';
 import { type Attribute, attributeType, type Collection, type ObjectShape } from './shape.js';
 
@@ -64,10 +64,13 @@ function configSchema(): SchemaInit {
       sensitive,
     }),
   );
-  const description = 'LimiQuantix: virtual machines, networks and storage on your own hosts.';
   return {
     version: 0n,
-    block: { attributes, description, descriptionKind: StringKind.MARKDOWN },
+    block: {
+      attributes,
+      description: providerDescription,
+      descriptionKind: StringKind.MARKDOWN,
+    },
   };
 }
 

@@ -11,6 +11,10 @@ export interface ProviderArgument {
   readonly description: string;
 }
 
+/** What the provider is for. */
+export const providerDescription =
+  'LimiQuantix: virtual machines, networks and storage on your own hosts.';
+
 /** The arguments. */
 export const providerArguments: readonly ProviderArgument[] = [
   {

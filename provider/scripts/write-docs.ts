@@ -1,0 +1,83 @@
+/**
+ * Writes the docs pages of the provider into `docs/`, in the layout of Terraform's registry, from the
+ * contract and `examples/`. With `--check`, writes nothing and fails where a page isn't as it would be
+ * written, or shouldn't be there.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { dataSourceShapes } from '../src/schema/data-source-shape.js';
+import { resourceShapes, typePrefix } from '../src/schema/resource-shape.js';
+import { dataSourceExample, importExample, subjectOf } from './docs/derived-examples.js';
+import { providerPage } from './docs/provider-page.js';
+import { dataSourcePage, resourcePage } from './docs/resource-page.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const isCheck = process.argv.includes('--check');
+const missing: string[] = [];
+/** Examples that follow from a resource's own: written where nobody wrote a better one. */
+const derived = new Map<string, string>();
+const pages = new Map<string, string>();
+
+const example = (path: string): string => {
+  const file = join(root, 'examples', path);
+  if (existsSync(file)) return readFileSync(file, 'utf8');
+  missing.push(`examples/${path}`);
+  return '';
+};
+const exampleOr = (path: string, text: string): string => {
+  if (existsSync(join(root, 'examples', path))) return example(path);
+  derived.set(path, text);
+  return text;
+};
+const bare = (typeName: string): string => typeName.slice(typePrefix.length);
+
+pages.set('index.md', providerPage(example('provider/provider.tf')));
+for (const [typeName, shapeOf] of resourceShapes()) {
+  const shape = shapeOf();
+  const usage = example(`resources/${typeName}/resource.tf`);
+  const subject = subjectOf(typeName, usage);
+  const imports = exampleOr(`resources/${typeName}/import.sh`, importExample(subject));
+  pages.set(`resources/${bare(typeName)}.md`, resourcePage(shape, { usage, imports }));
+  for (const source of dataSourceShapes(shape)) {
+    const path = `data-sources/${source.typeName}/data-source.tf`;
+    const sourceUsage = exampleOr(path, dataSourceExample(source, subject));
+    const text = dataSourcePage(source, { usage: sourceUsage });
+    pages.set(`data-sources/${bare(source.typeName)}.md`, text);
+  }
+}
+
+const stale = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path);
+const extra = ['resources', 'data-sources', 'functions', 'ephemeral-resources']
+  .flatMap((folder) => {
+    const at = join(root, 'docs', folder);
+    return existsSync(at) ? readdirSync(at).map((name) => `${folder}/${name}`) : [];
+  })
+  .filter((path) => !pages.has(path));
+if (missing.length > 0) fail(`there is no ${missing.join(', no ')}: each page shows an example`);
+if (isCheck && stale.length + extra.length > 0) {
+  fail(`${[...stale, ...extra].map((path) => `docs/${path}`).join(', ')}: run \`make docs\``);
+}
+if (isCheck && derived.size > 0)
+  fail(`examples/${[...derived.keys()].join(', examples/')}: run \`make docs\``);
+for (const [path, text] of derived) put(join(root, 'examples', path), text);
+for (const path of isCheck ? [] : extra) rmSync(join(root, 'docs', path));
+for (const path of isCheck ? [] : stale) {
+  put(join(root, 'docs', path), pages.get(path) ?? '');
+}
+process.stdout.write(`docs: ${pages.size} pages${isCheck ? ' are as written' : ''}\n`);
+
+function put(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+function read(path: string): string | undefined {
+  const file = join(root, 'docs', path);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+function fail(why: string): never {
+  process.stderr.write(`docs: ${why}\n`);
+  process.exit(1);
+}
