@@ -1,7 +1,7 @@
 /**
- * Writes the docs pages of the provider into `docs/`, in the layout of Terraform's registry, from the
- * contract and `examples/`. With `--check`, writes nothing and fails where a page isn't as it would be
- * written, or shouldn't be there.
+ * Writes the docs pages of the provider into `docs/`, in the layout of Terraform's registry, from
+ * the contract and `examples/`. With `--check`, writes nothing and fails where a page isn't as it
+ * would be written, or shouldn't be there.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
