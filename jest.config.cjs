@@ -21,6 +21,7 @@ module.exports = {
   projects: [
     suite('unit', ['<rootDir>/{proto,server,provider}/**/*.test.ts', '<rootDir>/test/*.test.ts']),
     suite('conformance', ['<rootDir>/test/conformance/**/*.test.ts']),
+    suite('generated', ['<rootDir>/test/generated/**/*.test.ts']),
     suite('acceptance', ['<rootDir>/test/acceptance/**/*.test.ts']),
     suite('lab', ['<rootDir>/test/lab/**/*.test.ts']),
     {

@@ -1,0 +1,39 @@
+/**
+ * What the contract's rules can't tell a machine: values for fields whose rules are expressions, and
+ * what must be set together. Everything else is derived.
+ */
+import type { Value } from '../../provider/src/value/value.js';
+
+type Values = Readonly<Record<string, readonly Value[]>>;
+
+/** Values of a field, by its full name. */
+export const fieldSamples: Values = {
+  // Labels that the simulated nodes have.
+  'limiquantix.compute.v1.PlacementSpec.required_node_labels': [{ zone: 'a' }, { rack: 'b' }],
+  'limiquantix.storage.v1.StoragePoolSpec.node_labels': [{ zone: 'a' }, { rack: 'b' }],
+  'limiquantix.network.v1.Ipv4SubnetSpec.cidr': ['10.99.0.0/24', '10.98.0.0/24'],
+  'limiquantix.network.v1.AddressRange.first': ['10.99.0.20', '10.99.0.21'],
+  'limiquantix.network.v1.AddressRange.last': ['10.99.0.200', '10.99.0.201'],
+  'limiquantix.storage.v1.DirectoryBackend.path': [
+    '/var/lib/lqx/a',
+    '/var/lib/lqx/b',
+    '/var/lib/lqx/c',
+    '/var/lib/lqx/d',
+    '/var/lib/lqx/e',
+    '/var/lib/lqx/f',
+  ],
+};
+
+/** Attributes that a least object of a message has beside the required ones, by its full name. */
+export const objectSamples: Readonly<Record<string, Readonly<Record<string, Value>>>> = {};
+
+/**
+ * What must be set beside an attribute, by resource type and path; null takes something away that the
+ * least configuration has.
+ */
+export const companions: Readonly<Record<string, Readonly<Record<string, Value>>>> = {};
+
+/** Paths that are tried elsewhere with all that is below them, and where and why. */
+export const elsewhere: Readonly<Record<string, string>> = {
+  'image source': 'a new content is a new image: test/acceptance/provider/lifecycle.test.ts',
+};

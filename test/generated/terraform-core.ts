@@ -1,0 +1,254 @@
+/**
+ * What Terraform's core does with a provider, without Terraform: the calls of a resource's life in
+ * their order, with the checks that core makes of every answer ("Provider produced inconsistent
+ * result"). A step takes a millisecond where the command takes a second, so that every field can be
+ * tried.
+ */
+import {
+  create,
+  type DescMethod,
+  fromBinary,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { type Diagnostic, Diagnostic_Severity, Provider } from '../../provider/gen/tfplugin6_pb.js';
+import type { Method } from '../../provider/src/plugin/grpc-server.js';
+import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
+import type { ObjectShape } from '../../provider/src/schema/shape.js';
+import { decodeObject, encodeDynamic } from '../../provider/src/tfplugin6/dynamic-value.js';
+import {
+  isList,
+  isObject,
+  isUnknown,
+  type ObjectValue,
+  sameValue,
+  type Value,
+} from '../../provider/src/value/value.js';
+
+/** A resource as Terraform's state has it. */
+export interface State {
+  readonly value: ObjectValue;
+  readonly private: Uint8Array;
+}
+
+/** A planned change. */
+export interface Planned {
+  readonly planned: ObjectValue | null;
+  readonly private: Uint8Array;
+  /** Paths of attributes that need a new resource. */
+  readonly replace: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+type Methods = typeof Provider.method;
+
+/** The calls. Everything throws with the diagnostics' text where there are errors. */
+export class TerraformCore {
+  constructor(private readonly methods: ReadonlyMap<string, Method>) {}
+
+  /** Configures the provider from its environment. */
+  async configure(): Promise<void> {
+    const config = { endpoint: null, token: null, ca_certificate: null, profile: null };
+    await this.ask('configureProvider', {
+      config: encodeDynamic(config),
+      terraformVersion: '1.11.0',
+    });
+  }
+
+  /** The errors of a configuration. */
+  async errors({ typeName }: ResourceShape, config: ObjectValue): Promise<string[]> {
+    const { diagnostics } = await this.call('validateResourceConfig', {
+      typeName,
+      config: encodeDynamic(config),
+    });
+    return errorsOf(diagnostics);
+  }
+
+  /** Plans `config` on `state`; null deletes. */
+  async plan(
+    shape: ResourceShape,
+    state: State | null,
+    config: ObjectValue | null,
+  ): Promise<Planned> {
+    const answer = await this.ask('planResourceChange', {
+      typeName: shape.typeName,
+      priorState: encodeDynamic(state?.value ?? null),
+      config: encodeDynamic(config),
+      proposedNewState: encodeDynamic(config),
+      priorPrivate: state?.private ?? new Uint8Array(),
+    });
+    const planned = decodeObject(answer.plannedState, shape.object.type);
+    if (config !== null && planned !== null) {
+      checkPlan(shape.object, { config, prior: state?.value ?? null, planned }, '');
+    }
+    const warnings = answer.diagnostics
+      .filter(({ severity }) => severity === Diagnostic_Severity.WARNING)
+      .map(({ detail }) => detail);
+    const replace = answer.requiresReplace.map(({ steps }) =>
+      steps.map(({ selector }) => String(selector.value)).join('.'),
+    );
+    return { planned, private: answer.plannedPrivate, replace, warnings };
+  }
+
+  /** Applies what was planned. */
+  async apply(
+    shape: ResourceShape,
+    state: State | null,
+    config: ObjectValue | null,
+    { planned, private: kept }: Planned,
+  ): Promise<State | null> {
+    const answer = await this.ask('applyResourceChange', {
+      typeName: shape.typeName,
+      priorState: encodeDynamic(state?.value ?? null),
+      plannedState: encodeDynamic(planned),
+      config: encodeDynamic(config),
+      plannedPrivate: kept,
+    });
+    const value = decodeObject(answer.newState, shape.object.type);
+    if (value === null) return null;
+    if (planned !== null) checkApplied(planned, value, '');
+    return { value, private: answer.private };
+  }
+
+  /** Plans and applies. */
+  async change(
+    shape: ResourceShape,
+    state: State | null,
+    config: ObjectValue | null,
+  ): Promise<State | null> {
+    return this.apply(shape, state, config, await this.plan(shape, state, config));
+  }
+
+  /** Refreshes. */
+  async read(shape: ResourceShape, state: State): Promise<State | null> {
+    const answer = await this.ask('readResource', {
+      typeName: shape.typeName,
+      currentState: encodeDynamic(state.value),
+      private: state.private,
+    });
+    const value = decodeObject(answer.newState, shape.object.type);
+    return value === null ? null : { value, private: answer.private };
+  }
+
+  /** Imports and refreshes. */
+  async import(shape: ResourceShape, id: string): Promise<State | null> {
+    const { typeName } = shape;
+    const { importedResources } = await this.ask('importResourceState', { typeName, id });
+    const [imported] = importedResources;
+    const value = decodeObject(imported?.state, shape.object.type);
+    if (value === null || imported === undefined) throw new Error(`${id} was not imported`);
+    return this.read(shape, { value, private: imported.private });
+  }
+
+  private async ask<Name extends keyof Methods & string>(
+    name: Name,
+    request: object,
+  ): Promise<MessageShape<Methods[Name]['output']>> {
+    const answer = await this.call(name, request);
+    const { diagnostics = [] } = answer as { diagnostics?: Diagnostic[] };
+    const errors = errorsOf(diagnostics);
+    if (errors.length > 0) throw new Error(`${name}: ${errors.join('; ')}`);
+    return answer;
+  }
+
+  private async call<Name extends keyof Methods & string>(
+    name: Name,
+    request: object,
+  ): Promise<MessageShape<Methods[Name]['output']>> {
+    const desc: DescMethod = Provider.method[name];
+    const method = this.methods.get(desc.name);
+    if (method?.kind !== 'unary') throw new Error(`the provider has no ${desc.name}`);
+    const bytes = toBinary(desc.input, create(desc.input, request as Record<string, unknown>));
+    return fromBinary(desc.output, await method.handle(bytes)) as never;
+  }
+}
+
+function errorsOf(diagnostics: readonly Diagnostic[]): string[] {
+  return diagnostics
+    .filter(({ severity }) => severity === Diagnostic_Severity.ERROR)
+    .map(({ summary, detail }) => `${summary}: ${detail}`);
+}
+
+/** Core's check of a plan: what is configured is planned, what isn't computed is not invented. */
+function checkPlan(
+  shape: ObjectShape,
+  at: { config: ObjectValue; prior: ObjectValue | null; planned: ObjectValue },
+  path: string,
+): void {
+  for (const { name, mode, role, element, collection } of shape.attributes) {
+    const inside = `${path}${name}`;
+    const [config, planned] = [at.config[name] ?? null, at.planned[name] ?? null];
+    if (role === 'secret') {
+      if (planned !== null) throw new Error(`${inside}: a write-only value is planned`);
+    } else if (config === null) {
+      if (mode !== 'computed' && mode !== 'optional_computed' && planned !== null) {
+        throw new Error(`${inside}: planned ${show(planned)} where the configuration has none`);
+      }
+    } else if (typeof element === 'string' || isUnknown(config)) {
+      if (!sameValue(config, planned)) {
+        throw new Error(`${inside}: planned ${show(planned)} for ${show(config)}`);
+      }
+    } else {
+      const prior = at.prior?.[name] ?? null;
+      for (const [key, pair] of pairs(collection, { config, prior, planned })) {
+        checkPlan(element, pair, `${inside}${key}.`);
+      }
+    }
+  }
+}
+
+type Triple<T> = { config: T; prior: T | null; planned: T };
+
+function pairs(collection: string, at: Triple<Value>): [string, Triple<ObjectValue>][] {
+  if (collection === 'one') return [['', asObjects(at)]];
+  const entries = (value: Value | null): [string, Value][] =>
+    isList(value) ? value.map((item, i) => [String(i), item]) : Object.entries(value ?? {});
+  const [planned, prior] = [new Map(entries(at.planned)), new Map(entries(at.prior))];
+  if (planned.size !== entries(at.config).length) throw new Error('another number of elements');
+  return entries(at.config).map(([key, config]) => {
+    const triple = { config, prior: prior.get(key) ?? null, planned: planned.get(key) ?? null };
+    return [`[${key}]`, asObjects(triple)];
+  });
+}
+
+function asObjects({ config, prior, planned }: Triple<Value>): Triple<ObjectValue> {
+  if (!isObject(config) || !isObject(planned)) {
+    throw new Error(`planned ${show(planned)} for ${show(config)}`);
+  }
+  return { config, planned, prior: isObject(prior) ? prior : null };
+}
+
+/** Core's check of a new state: what was planned and known is so, and nothing stays unknown. */
+function checkApplied(planned: Value, value: Value, path: string): void {
+  if (isUnknown(value)) throw new Error(`${path}: still unknown after apply`);
+  if (isUnknown(planned)) return;
+  if (isObject(planned) && isObject(value)) {
+    const keys = new Set([...Object.keys(planned), ...Object.keys(value)]);
+    for (const key of keys) {
+      checkApplied(planned[key] ?? null, value[key] ?? null, `${path}.${key}`);
+    }
+  } else if (isList(planned) && isList(value) && planned.length === value.length) {
+    for (const [i, item] of planned.entries()) {
+      checkApplied(item, value[i] ?? null, `${path}[${i}]`);
+    }
+  } else if (!sameValue(planned, value)) {
+    throw new Error(`${path}: ${show(value)} where ${show(planned)} was planned`);
+  }
+}
+
+/** A value for a message. */
+export function show(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'bigint' ? String(part) : part,
+  );
+}
+
+/** Paths at which two values differ, as deep as both have something: `cpu.cores`. */
+export function differences(a: Value, b: Value, path = ''): string[] {
+  if (sameValue(a, b)) return [];
+  if (!isObject(a) || !isObject(b)) return [path];
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...keys].flatMap((key) =>
+    differences(a[key] ?? null, b[key] ?? null, path === '' ? key : `${path}.${key}`),
+  );
+}
