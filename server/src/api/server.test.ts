@@ -69,7 +69,7 @@ describe('API tokens', () => {
 
   it('let their user in until they are revoked', async () => {
     const service = installation.client(TokenService);
-    const { token, id } = await service.createApiToken({ name: 'ci' });
+    const { token, id } = await service.issueUserToken({ name: 'ci' });
     expect(token).toMatch(/^lqx_[0-9a-f]{16}_[0-9a-f]{64}$/);
     await listWith(token);
     const { tokens } = await service.listTokens({});
@@ -91,7 +91,7 @@ describe('API tokens', () => {
 
   it('expire', async () => {
     const service = installation.client(TokenService);
-    const { token } = await service.createApiToken({ name: 'short', expiresInSeconds: 60n });
+    const { token } = await service.issueUserToken({ name: 'short', expiresInSeconds: 60n });
     await listWith(token);
     clock.advance(61_000);
     const refused = await refusal(listWith(token));

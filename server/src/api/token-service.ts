@@ -16,10 +16,10 @@ import type { Validate } from './validation.js';
 
 /** Registers the service. */
 export function registerTokens(router: ConnectRouter, tokens: Tokens, validate: Validate): void {
-  const { createApiToken, createJoinToken, listTokens, revokeToken } = TokenService.method;
+  const { issueUserToken, createJoinToken, listTokens, revokeToken } = TokenService.method;
   router.service(TokenService, {
-    createApiToken: (request) => {
-      validate(createApiToken.input, request);
+    issueUserToken: (request) => {
+      validate(issueUserToken.input, request);
       return tokens.createApiToken({
         name: request.name,
         expiresInSeconds: Number(request.expiresInSeconds),

@@ -25,7 +25,7 @@ export function tokenCommand(cli: Cli): Command {
     .action(async (name: string, options: ProfileArguments & { expires?: number }) => {
       const expiresInSeconds = BigInt(options.expires ?? 0);
       const client = await tokens(cli, options);
-      const { token } = await client.createApiToken({ name, expiresInSeconds });
+      const { token } = await client.issueUserToken({ name, expiresInSeconds });
       cli.stdout.write(`${token}\n`);
     });
   withProfileOptions(command.command('list'))
