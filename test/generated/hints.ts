@@ -1,6 +1,6 @@
 /**
- * What the contract's rules can't tell a machine: values for fields whose rules are expressions, and
- * what must be set together. Everything else is derived.
+ * What the contract's rules can't tell a machine: values for fields whose rules are expressions,
+ * and what must be set together. Everything else is derived.
  */
 import type { Value } from '../../provider/src/value/value.js';
 
@@ -25,11 +25,13 @@ export const fieldSamples: Values = {
 };
 
 /** Attributes that a least object of a message has beside the required ones, by its full name. */
-export const objectSamples: Readonly<Record<string, Readonly<Record<string, Value>>>> = {};
+export const objectSamples: Readonly<Record<string, Readonly<Record<string, Value>>>> = {
+  'limiquantix.storage.v1.UploadSource': { size_bytes: 10, sha256: 'a'.repeat(64) },
+};
 
 /**
- * What must be set beside an attribute, by resource type and path; null takes something away that the
- * least configuration has.
+ * What must be set beside an attribute, by resource type and path; null takes something away that
+ * the least configuration has.
  */
 export const companions: Readonly<Record<string, Readonly<Record<string, Value>>>> = {};
 

@@ -1,6 +1,6 @@
 /**
- * Values for any attribute of any resource, made from the contract's rules: the first and the second
- * that may stand there. What rules can't tell is in `hints.ts`.
+ * Values for any attribute of any resource, made from the contract's rules: the first, the second
+ * and so on that may stand there. What rules can't tell is in `hints.ts`.
  */
 import { type DescField, getOption, hasOption } from '@bufbuild/protobuf';
 import {

@@ -1,14 +1,16 @@
 /**
  * The standard methods over all resource types, through a real TLS listener. What is about one type
- * is only the sample in `samples`.
+ * is only its spec, which is made from the contract's rules.
  */
 import { randomBytes } from 'node:crypto';
+import type { Message } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { leastSpec, typesOfUsers } from '../../../test/generated/least-message.js';
 import { admission } from '../decide/admission-table.js';
 import { behaviorOf, findField } from '../resource/field-access.js';
 import type { AnyResource } from '../resource/resource.js';
@@ -16,7 +18,6 @@ import { contractTypes, type ResourceType, writeMethodsOf } from '../resource/ty
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
 
 let installation: TestInstallation;
-const ids: Record<string, string> = {};
 const systemClock = {
   nowMs: () => Date.now(),
   after(delayMs: number, fn: () => void) {
@@ -25,32 +26,8 @@ const systemClock = {
   },
 };
 
-/** A spec of each type; what it refers to is in `ids`. */
-const samples: Record<string, () => object> = {
-  node: () => ({}),
-  storage_pool: () => ({ backend: { case: 'directory', value: { path: '/srv/pool' } } }),
-  network: () => ({ ipv4: { cidr: '10.0.0.0/24' } }),
-  image: () => ({
-    source: {
-      source: {
-        case: 'upload',
-        value: { file: 'a.qcow2', sizeBytes: 10n, sha256: 'a'.repeat(64) },
-      },
-    },
-  }),
-  volume: () => ({ poolId: ids['storage_pool'], sizeGib: 1n }),
-  port: () => ({ networkId: ids['network'] }),
-  vm: () => ({
-    cpu: { cores: 1 },
-    memory: { sizeMib: 128n },
-    disks: {
-      root: { source: { case: 'volume', value: { poolId: ids['storage_pool'], sizeGib: 1n } } },
-    },
-    nics: { lan: { source: { case: 'port', value: { networkId: ids['network'] } } } },
-    display: { vnc: { password: 'geheim' } },
-  }),
-};
-const order = ['node', 'storage_pool', 'network', 'image', 'volume', 'port', 'vm'];
+/** A spec of each type, from the contract's rules. */
+const specs: Record<string, Message> = {};
 
 interface Answer {
   readonly resource: AnyResource;
@@ -122,24 +99,30 @@ beforeAll(async () => {
     admission,
     random: () => randomBytes(4).readUInt32LE(0) / 2 ** 32,
   });
-  for (const name of order) {
-    const type = contractTypes.get(name);
-    const { resource } = await api(type).create({
-      name: `base-${name.replace('_', '-')}`,
-      spec: samples[name]?.(),
-    });
-    ids[name] = resource.id;
-  }
+  for (const name of typesOfUsers) specs[name] = await leastSpec(name, 0, dependency);
 });
 afterAll(() => installation.stop());
 
-it('has a sample of every type', () => {
-  expect(contractTypes.types.map(({ type }) => type).sort()).toEqual([...order].sort());
-});
+const made = new Map<string, Promise<string>>();
 
-describe.each(order)('%s', (name) => {
+/** A resource for others to refer to, made at the first use. */
+const dependency = (name: string, n: number): Promise<string> => {
+  const key = `${name.replaceAll('_', '-')}-${n}`;
+  let id = made.get(key);
+  if (id === undefined) {
+    const create = async (): Promise<string> => {
+      const spec = await leastSpec(name, n + 2, dependency);
+      return (await api(contractTypes.get(name)).create({ name: `base-${key}`, spec })).resource.id;
+    };
+    id = create();
+    made.set(key, id);
+  }
+  return id;
+};
+
+describe.each(typesOfUsers)('%s', (name) => {
   const type = contractTypes.get(name);
-  const spec = () => samples[name]?.();
+  const spec = () => specs[name];
   const methods = () => api(type);
 
   it('is stored with its header and found again', async () => {
