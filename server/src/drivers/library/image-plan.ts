@@ -65,7 +65,7 @@ export function diffImageContent(
       virtualSizeBytes: BigInt(virtualBytes),
       receivedBytes: BigInt(sizeBytes),
       format: imageFormatOf(format),
-      sha256: image.spec?.source?.source.value?.sha256 ?? '',
+      sha256: promisedHash(image),
     });
   }
   const source = image.spec?.source?.source;
@@ -75,6 +75,12 @@ export function diffImageContent(
   }
   const sizeBytes = source?.case === 'upload' ? source.value.sizeBytes : 0n;
   return diffUpload(image, { ...observed, receivedBytes: facts.receivedBytes, sizeBytes });
+}
+
+/** The hash that a client or the user named; empty for sources that have none. */
+function promisedHash({ spec }: Image): string {
+  const source = spec?.source?.source;
+  return source?.case === 'upload' || source?.case === 'url' ? source.value.sha256 : '';
 }
 
 interface UploadObserved extends ImageContentObserved {
