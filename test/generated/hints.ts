@@ -29,6 +29,13 @@ export const objectSamples: Readonly<Record<string, Readonly<Record<string, Valu
   'limiquantix.storage.v1.UploadSource': { size_bytes: 10, sha256: 'a'.repeat(64) },
 };
 
+/** Attributes that a least object of a message has, though they aren't marked as required. */
+export const neededAttributes: Readonly<Record<string, readonly string[]>> = {
+  'limiquantix.compute.v1.VirtualMachine': ['cpu', 'memory'],
+  'limiquantix.compute.v1.VirtualMachineSpec': ['cpu', 'memory'],
+  'limiquantix.compute.v1.AffinityRule': ['vm_labels'],
+};
+
 /**
  * What must be set beside an attribute, by resource type and path; null takes something away that
  * the least configuration has.

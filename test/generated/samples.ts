@@ -11,7 +11,7 @@ import { enumWords } from '../../provider/src/schema/enum-words.js';
 import { isOneofRequired } from '../../provider/src/schema/rules.js';
 import type { Attribute, ObjectShape } from '../../provider/src/schema/shape.js';
 import { type ObjectValue, record, type Value } from '../../provider/src/value/value.js';
-import { fieldSamples, objectSamples } from './hints.js';
+import { fieldSamples, neededAttributes, objectSamples } from './hints.js';
 import { texts } from './texts.js';
 
 /** The id of the n-th resource of a type that others refer to. */
@@ -45,13 +45,15 @@ export class Samples {
 
   /** An object with what it needs and no more: its n-th values. */
   async least(shape: ObjectShape, n: number): Promise<ObjectValue> {
-    const hint = objectSamples[shape.message?.typeName ?? ''];
+    const typeName = shape.message?.typeName ?? '';
+    const hint = objectSamples[typeName];
+    const needed = neededAttributes[typeName] ?? [];
     const value = record(shape.attributes.map(({ name }) => [name, null] as const));
     for (const attribute of shape.attributes) {
       const { name, mode, role } = attribute;
+      const isNeeded = mode === 'required' || needed.includes(name);
       if (hint !== undefined && name in hint) value[name] = hint[name] ?? null;
-      else if (mode === 'required' && role === 'field')
-        value[name] = await this.value(attribute, n);
+      else if (isNeeded && role === 'field') value[name] = await this.value(attribute, n);
     }
     const oneofs = new Set(shape.attributes.flatMap(({ field }) => field?.oneof ?? []));
     for (const oneof of oneofs) {

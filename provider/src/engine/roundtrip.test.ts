@@ -101,7 +101,7 @@ test('tells every value that cannot be converted', () => {
   });
   const { issues } = resourceToMessage(vm, config);
   expect(issues.map(({ message }) => message)).toEqual([
-    'must be one of "running", "stopped", "paused", not "crashed"',
+    'must be one of "running", "stopped", "paused", "suspended", not "crashed"',
     'must be a whole number, not 1.5',
     'must be from 0 to 4294967295, not -1',
     'one of "volume_id", "volume" must be given',

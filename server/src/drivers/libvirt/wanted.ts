@@ -8,7 +8,6 @@ import {
   type DiskSpec,
   DiskSpecSchema,
   NicModel,
-  type NicSpec,
   NicSpecSchema,
   type VirtualMachine,
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
@@ -55,13 +54,14 @@ export interface Wanted {
 
 const SERIAL_LENGTH = 20;
 const KIB_PER_MIB = 1_024;
-const BUS_NAMES: Readonly<Record<DiskBus, DiskBusName>> = {
+/** What isn't in these tables isn't made here; see `supported.ts`. */
+const BUS_NAMES: Readonly<Partial<Record<DiskBus, DiskBusName>>> = {
   [DiskBus.UNSPECIFIED]: 'virtio',
   [DiskBus.VIRTIO_BLK]: 'virtio',
   [DiskBus.VIRTIO_SCSI]: 'scsi',
   [DiskBus.SATA]: 'sata',
 };
-const MODEL_NAMES: Readonly<Record<NicModel, string>> = {
+const MODEL_NAMES: Readonly<Partial<Record<NicModel, string>>> = {
   [NicModel.UNSPECIFIED]: 'virtio',
   [NicModel.VIRTIO]: 'virtio',
   [NicModel.E1000]: 'e1000',
@@ -122,12 +122,13 @@ function planDisks(
   for (const [name, spec] of specs) {
     const file = diskFile(input, volumes.get(name));
     const kept = known(input.existing, (plan) => plan.disks.get(name));
-    if (typeof file === 'string') {
-      waits.push(`disk ${name} waits: ${file}`);
+    const bus = BUS_NAMES[spec.bus];
+    if (typeof file === 'string' || bus === undefined) {
+      const why = typeof file === 'string' ? file : 'its bus is not supported here';
+      waits.push(`disk ${name} waits: ${why}`);
       if (kept !== undefined) disks.set(name, kept);
       continue;
     }
-    const bus = BUS_NAMES[spec.bus];
     disks.set(name, {
       ...file,
       bus,
@@ -198,24 +199,25 @@ function planNics(
     const port = ports.get(name);
     const mac = port?.status?.macAddress ?? '';
     const kept = known(input.existing, (plan) => plan.nics.get(name));
-    if (port?.spec === undefined || mac === '') {
-      waits.push(`interface ${name} waits: its port has no MAC address here yet`);
+    const model = MODEL_NAMES[effective(NicSpecSchema, spec, 'model')];
+    if (port?.spec === undefined || mac === '' || model === undefined) {
+      const why =
+        model === undefined
+          ? 'its model is not supported here'
+          : 'its port has no MAC address here yet';
+      waits.push(`interface ${name} waits: ${why}`);
       if (kept !== undefined) nics.set(name, kept);
       continue;
     }
     nics.set(name, {
       portId: port.id,
       mac,
-      model: modelOf(spec),
+      model,
       mtu: mtuOf(input.lookup, port) ?? kept?.mtu,
       checksumOffload: input.checksumOffload,
     });
   }
   return nics;
-}
-
-function modelOf(spec: NicSpec): string {
-  return MODEL_NAMES[effective(NicSpecSchema, spec, 'model')];
 }
 
 function mtuOf(lookup: Lookup, port: Port): number | undefined {
