@@ -7,6 +7,7 @@ import type { AdmissionTable } from '../decide/admission.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
+import type { Support } from '../resource/unsupported.js';
 import type { CommitResult, Store } from '../store/store.js';
 import type { View } from '../view/view.js';
 import type { Validate } from './validation.js';
@@ -18,6 +19,8 @@ export interface ApiContext {
   readonly store: Store;
   readonly view: View;
   readonly admission: AdmissionTable;
+  /** What the backends can do. */
+  readonly support: Support;
   readonly validate: Validate;
   /** A new id (UUIDv7). */
   readonly newId: () => string;

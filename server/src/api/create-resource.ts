@@ -1,7 +1,11 @@
 /** Create: checks, admits and stores a new resource with its children, once for each request id. */
-import { clone, create } from '@bufbuild/protobuf';
+import { clone, create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { type Verdict, VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import {
+  type NoticeSchema,
+  type Verdict,
+  VerdictSchema,
+} from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutOutputOnly } from '../resource/strip.js';
@@ -57,7 +61,7 @@ export async function createResource(context: ApiContext, request: CreateRequest
       previous: undefined,
     });
     const admitted = admit(context, { type, next, previous: undefined, createdBy });
-    if (request.validateOnly) return verdictOnly(admitted);
+    if (request.validateOnly) return verdictOnly(context, type, admitted);
     known?.note(admitted.plan, next.id);
     return { ...admitted, plan: admitted.plan, verdict: undefined };
   });
@@ -82,13 +86,30 @@ function answered(context: ApiContext, type: ResourceType, id: string): Outcome 
   return { plan: undefined, resource, verdict: undefined };
 }
 
-function verdictOnly({ resource, verdict }: Admitted): Outcome {
+function verdictOnly(
+  context: ApiContext,
+  type: ResourceType,
+  { resource, verdict }: Admitted,
+): Outcome {
   const { nodeId = '', reasons } = verdict;
+  const unsupported = unsupportedNotices(context, type, resource);
   return {
     plan: undefined,
     resource,
-    verdict: create(VerdictSchema, { nodeId, reasons: [...reasons] }),
+    verdict: create(VerdictSchema, { nodeId, reasons: [...reasons], unsupported }),
   };
+}
+
+/** What of a resource would not take effect, for a verdict. */
+export function unsupportedNotices(
+  { support }: ApiContext,
+  type: ResourceType,
+  resource: AnyResource,
+): MessageInitShape<typeof NoticeSchema>[] {
+  const refused = support.refusal(type, resource);
+  if (refused === undefined) return [];
+  const paths = refused.paths.length === 0 ? [''] : refused.paths;
+  return paths.map((path) => ({ path, message: refused.message }));
 }
 
 /** Throws ALREADY_EXISTS, with the id of the resource that has the name. */

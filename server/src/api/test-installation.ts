@@ -129,6 +129,7 @@ async function openContext(
     store,
     view,
     admission: options.admission ?? admissionTable(),
+    support: { refusal: () => undefined, isObject: () => false },
     validate,
     newId: createIds({ nowMs, randomBytes }),
     nowMs,

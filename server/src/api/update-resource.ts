@@ -5,14 +5,14 @@
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
-import { type FieldChange, intentChanges } from '../resource/changes.js';
+import { type FieldChange, intentChanges, worstDisruption } from '../resource/changes.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type Admitted, admit } from './admit.js';
 import { type ApiContext, commitPlan, mustFind } from './api-context.js';
 import { type Caller, nameOfCaller } from './caller.js';
-import { refuseTakenName, type Stored } from './create-resource.js';
+import { refuseTakenName, type Stored, unsupportedNotices } from './create-resource.js';
 import { applyMask } from './field-mask.js';
 import { changedHeader } from './header.js';
 import { checkReferences } from './reference-check.js';
@@ -58,11 +58,19 @@ function attempt(context: ApiContext, request: UpdateRequest) {
   const createdBy = nameOfCaller(request.caller);
   const admitted = admit(context, { type, next, previous, createdBy });
   if (!validateOnly) return { ...admitted, verdict: undefined };
-  return { plan: undefined, resource: admitted.resource, verdict: verdictOf(changes, admitted) };
+  const verdict = verdictOf(context, type, changes, admitted);
+  return { plan: undefined, resource: admitted.resource, verdict };
 }
 
-function verdictOf(changes: readonly FieldChange[], { verdict }: Admitted) {
+function verdictOf(
+  context: ApiContext,
+  type: ResourceType,
+  changes: readonly FieldChange[],
+  { verdict, resource }: Admitted,
+) {
   return create(VerdictSchema, {
+    disruption: worstDisruption(changes),
+    unsupported: unsupportedNotices(context, type, resource),
     changes: changes.map(({ path, disruption }) => ({ path, disruption })),
     nodeId: verdict.nodeId ?? '',
     reasons: [...verdict.reasons],

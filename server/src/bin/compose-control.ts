@@ -9,6 +9,7 @@ import { StatusWriter } from '../api/status-writer.js';
 import { Allocation } from '../drivers/control/allocation.js';
 import { NodeControlDriver } from '../drivers/control/node.js';
 import type { NodeLinks } from '../drivers/control/node-links.js';
+import { objectDriver, supportedDriver } from '../drivers/control/object.js';
 import { StoragePoolControlDriver } from '../drivers/control/storage-pool.js';
 import { VmControlDriver } from '../drivers/control/vm.js';
 import { VolumeControlDriver } from '../drivers/control/volume.js';
@@ -129,7 +130,7 @@ function makeDrivers(parts: DriverParts) {
   const { links, allocation, writer, poke, clock, library } = parts;
   const northbound = new NorthboundView(parts.northbound, poke);
   const images = new LibraryImageDriver({ library, links, clock, poke });
-  const drivers = [
+  const own = [
     new NodeControlDriver(links, allocation),
     new StoragePoolControlDriver(links),
     images,
@@ -142,6 +143,11 @@ function makeDrivers(parts: DriverParts) {
       requestDeletion: (key) => writer.requestDeletion(key),
       disown: (key) => writer.disown(key),
     }),
-  ];
-  return { drivers: drivers as unknown as readonly Driver[], images };
+  ] as unknown as readonly Driver[];
+  const types = parts.context.types.types.filter(({ methods }) => methods.write !== undefined);
+  const drivers = types.map((type) => {
+    const driver = own.find((one) => one.type === type.type) ?? objectDriver(type);
+    return supportedDriver(type, driver, parts.context.support);
+  });
+  return { drivers, images };
 }

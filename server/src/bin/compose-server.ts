@@ -21,6 +21,7 @@ import { Uploads } from '../api/uploads.js';
 import { createValidate } from '../api/validation.js';
 import { admission } from '../decide/admission-table.js';
 import { claimsOf } from '../decide/claims.js';
+import { fullSupport, realSupport } from '../drivers/support.js';
 import { CertificateAuthority, type KeyPair } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
 import { Downloader } from '../library/download.js';
@@ -162,7 +163,9 @@ async function openContext(
   const view = new View({ store, types, clock, onFailure, claimsOf });
   await view.start();
   onStop(() => view.stop());
-  return { types, store, view, admission, validate: createValidate(), newId, nowMs, random };
+  const support = options.simulate === 0 ? realSupport : fullSupport;
+  const validate = createValidate();
+  return { types, store, view, admission, support, validate, newId, nowMs, random };
 }
 
 interface ApiParts {

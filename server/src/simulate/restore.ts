@@ -9,6 +9,7 @@ import { directoryMode, layoutOf, provisionedFileOf } from '../drivers/directory
 import { readClaim, writeMarker } from '../drivers/directory/marker.js';
 import type { Lookup } from '../resource/lookup.js';
 import type { DiskImages } from '../wire/disk-image/api.js';
+import { inMemory } from './memory-pool.js';
 
 /** Makes the files of the volumes that were recorded on a node. Idempotent. */
 export async function restoreVolumes(
@@ -18,7 +19,8 @@ export async function restoreVolumes(
 ): Promise<void> {
   for (const volume of lookup.list<Volume>('volume')) {
     if (volume.status?.nodeId !== nodeId) continue;
-    const pool = lookup.get<StoragePool>('storage_pool', volume.spec?.poolId ?? '');
+    const found = lookup.get<StoragePool>('storage_pool', volume.spec?.poolId ?? '');
+    const pool = found && inMemory(found);
     const file = pool && provisionedFileOf(volume, pool);
     if (pool === undefined || file === undefined) continue;
     await restorePool(pool, disks);

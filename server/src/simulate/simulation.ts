@@ -11,6 +11,7 @@ import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type { Lookup } from '../resource/lookup.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
+import { withPoolsInMemory } from './memory-pool.js';
 import { restoreVolumes } from './restore.js';
 import type { SimulatedHost, World } from './world.js';
 
@@ -94,7 +95,7 @@ export class Simulation {
       types,
       directory: join(directory, host.name),
       controlPlane: {
-        open: (requests, signal) => hub.serve(nodeId, requests, signal),
+        open: (requests, signal) => withPoolsInMemory(hub.serve(nodeId, requests, signal)),
         readImage,
         close: () => undefined,
       },
