@@ -1,3 +1,5 @@
+import { create } from '@bufbuild/protobuf';
+import { TaintEffect, TolerationSchema } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import {
   type Candidate,
   type Constraints,
@@ -9,6 +11,10 @@ const anywhere: Constraints = {
   requiredNodeIds: [],
   excludedNodeIds: [],
   requiredLabels: {},
+  preferredNodeIds: [],
+  preferredLabels: {},
+  tolerations: {},
+  neighbours: [],
   checks: [],
 };
 
@@ -17,6 +23,7 @@ function node(name: string, over: Partial<Candidate> = {}): Candidate {
     id: `id-${name}`,
     name,
     labels: {},
+    taints: [],
     ready: true,
     schedulable: true,
     capacity: { vcpus: 16, memoryMib: 8192 },
@@ -25,6 +32,11 @@ function node(name: string, over: Partial<Candidate> = {}): Candidate {
   };
 }
 
+const gpu = (effect: TaintEffect) => ({ key: 'gpu', value: 'a100', effect });
+const rule = (required: boolean, ...nodeIds: string[]) => ({
+  required,
+  against: ({ id }: Candidate) => (nodeIds.includes(id) ? 'is near' : undefined),
+});
 const small = { vcpus: 1, memoryMib: 1024 };
 
 test('chooses the node that stays the emptiest', () => {
@@ -44,6 +56,8 @@ test.each<[string, Partial<Candidate>, Partial<Constraints>, RegExp]>([
   ['excluded', {}, { excludedNodeIds: ['id-a'] }, /excluded/],
   ['not required', {}, { requiredNodeIds: ['id-z'] }, /not among the required/],
   ['unlabelled', {}, { requiredLabels: { disk: 'ssd' } }, /lacks the label disk=ssd/],
+  ['tainted', { taints: [gpu(TaintEffect.NO_SCHEDULE)] }, {}, /has the taint gpu=a100/],
+  ['near others', {}, { neighbours: [rule(true, 'id-a')] }, /is near/],
   ['full', { used: { vcpus: 0, memoryMib: 8000 } }, {}, /832 MiB of memory are missing .*free 192/],
   ['out of vCPUs', { used: { vcpus: 16, memoryMib: 0 } }, {}, /1 vCPUs are missing/],
   ['failing a check', {}, { checks: [() => 'volume x is on another node'] }, /on another node/],
@@ -66,4 +80,41 @@ test('does not refuse for ever what only has no room now', () => {
 
 test('says that there is no node yet', () => {
   expect(decidePlacement(small, anywhere, []).reasons).toEqual(['there is no node yet']);
+});
+
+test.each<[string, object, 'placed' | 'rejected']>([
+  ['of any value', {}, 'placed'],
+  ['of its value', { value: 'a100' }, 'placed'],
+  ['of another value', { value: 'h100' }, 'rejected'],
+  ['of its effect', { effect: TaintEffect.NO_EXECUTE }, 'placed'],
+  ['of another effect', { effect: TaintEffect.NO_SCHEDULE }, 'rejected'],
+])('a machine that bears a taint %s', (_, toleration, kind) => {
+  const tolerations = { gpu: create(TolerationSchema, toleration) };
+  const tainted = node('a', { taints: [gpu(TaintEffect.NO_EXECUTE)] });
+  expect(decidePlacement(small, { ...anywhere, tolerations }, [tainted]).kind).toBe(kind);
+});
+
+test('takes a node that would rather have none only where no other fits', () => {
+  const shy = node('a', { taints: [gpu(TaintEffect.PREFER_NO_SCHEDULE)] });
+  const busy = node('b', { used: { vcpus: 8, memoryMib: 4096 } });
+  const preferred = { ...anywhere, preferredNodeIds: ['id-a'] };
+  expect(decidePlacement(small, preferred, [shy, busy])).toMatchObject({ nodeId: 'id-b' });
+  expect(decidePlacement(small, anywhere, [shy])).toMatchObject({ nodeId: 'id-a' });
+});
+
+test.each<[string, Partial<Constraints>]>([
+  ['by id', { preferredNodeIds: ['id-b'] }],
+  ['by label', { preferredLabels: { disk: 'ssd' } }],
+  ['for the sake of others', { neighbours: [rule(false, 'id-a')] }],
+])('prefers a fuller node %s, and takes another where it must', (_, preference) => {
+  const nodes = [
+    node('a'),
+    node('b', { labels: { disk: 'ssd' }, used: { vcpus: 8, memoryMib: 0 } }),
+  ];
+  const constraints = { ...anywhere, ...preference };
+  expect(decidePlacement(small, constraints, nodes)).toMatchObject({ nodeId: 'id-b' });
+  expect(decidePlacement(small, constraints, nodes.slice(0, 1))).toMatchObject({
+    nodeId: 'id-a',
+    reasons: [expect.stringMatching(/1 preferences not met/)],
+  });
 });

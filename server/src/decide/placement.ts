@@ -3,17 +3,28 @@
  * with the reason for it, or the reason against each node, goes out.
  */
 
+import { TaintEffect, type Toleration } from '@limiquantix/proto/compute/v1/vm_pb.js';
+
 /** What a machine needs of its node. */
 export interface Demand {
   readonly vcpus: number;
   readonly memoryMib: number;
 }
 
+/** What keeps machines away from a node that don't bear it. */
+export interface Taint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: TaintEffect;
+}
+
 /** A node that may be chosen. */
 export interface Candidate {
   readonly id: string;
   readonly name: string;
+  /** Its labels, and where it stands. */
   readonly labels: { readonly [key: string]: string };
+  readonly taints: readonly Taint[];
   readonly ready: boolean;
   readonly schedulable: boolean;
   /** What the node gives in all: after overcommit and without what is reserved. */
@@ -22,12 +33,26 @@ export interface Candidate {
   readonly used: Demand;
 }
 
+/** A rule about other machines. */
+export interface NeighbourRule {
+  /** Whether a node that breaks it is out of the question. */
+  readonly required: boolean;
+  /** Why a node breaks it; undefined where it holds. */
+  readonly against: (node: Candidate) => string | undefined;
+}
+
 /** What a machine demands of the choice. */
 export interface Constraints {
   /** Only these nodes; any when empty. */
   readonly requiredNodeIds: readonly string[];
   readonly excludedNodeIds: readonly string[];
   readonly requiredLabels: { readonly [key: string]: string };
+  readonly preferredNodeIds: readonly string[];
+  readonly preferredLabels: { readonly [key: string]: string };
+  /** The taints that it bears, by key. */
+  readonly tolerations: { readonly [key: string]: Toleration };
+  /** Where it may or would rather be for the sake of other machines. */
+  readonly neighbours: readonly NeighbourRule[];
   /** Only nodes for which each of these holds, with the reason why not. */
   readonly checks: readonly ((node: Candidate) => string | undefined)[];
 }
@@ -37,8 +62,22 @@ export type Placement =
   | { readonly kind: 'placed'; readonly nodeId: string; readonly reasons: readonly string[] }
   | { readonly kind: 'rejected'; readonly reasons: readonly string[] };
 
+/** What speaks for and against a node. */
+export type Judgement =
+  | { readonly kind: 'against'; readonly reason: string }
+  | {
+      readonly kind: 'for';
+      /** Taints that would rather have no machine. */
+      readonly unwelcome: number;
+      /** Preferences of the machine that the node doesn't meet. */
+      readonly unmet: number;
+      /** The share of the scarcer of processors and memory that is given away with the machine. */
+      readonly load: number;
+    };
+
 /**
- * Chooses the node that stays the emptiest, in the scarcer of processors and memory; ties by name.
+ * Chooses a node: first by taints that would rather have none, then by the most preferences met,
+ * then the one that stays the emptiest in the scarcer of processors and memory; ties by name.
  */
 export function decidePlacement(
   demand: Demand,
@@ -46,31 +85,46 @@ export function decidePlacement(
   candidates: readonly Candidate[],
 ): Placement {
   const reasons: string[] = [];
-  let best: { node: Candidate; load: number } | undefined;
+  let best: Scored | undefined;
   for (const node of candidates) {
-    const against = reasonAgainst(node, demand, constraints);
-    if (against !== undefined) {
-      reasons.push(`${node.name}: ${against}`);
-      continue;
-    }
-    const load = loadWith(node, demand);
-    if (
-      best === undefined ||
-      load < best.load ||
-      (load === best.load && node.name < best.node.name)
-    ) {
-      best = { node, load };
-    }
+    const judgement = judgeNode(node, demand, constraints);
+    if (judgement.kind === 'against') reasons.push(`${node.name}: ${judgement.reason}`);
+    else if (best === undefined || isBetter({ node, judgement }, best)) best = { node, judgement };
   }
   if (best === undefined) {
     return { kind: 'rejected', reasons: reasons.length > 0 ? reasons : ['there is no node yet'] };
   }
-  const percent = Math.round(best.load * 100);
+  const { node, judgement } = best;
+  const percent = Math.round(judgement.load * 100);
+  const unmet = judgement.unmet === 0 ? '' : `, ${judgement.unmet} preferences not met`;
   return {
     kind: 'placed',
-    nodeId: best.node.id,
-    reasons: [`${best.node.name}: the least loaded that fits, ${percent} % with this machine`],
+    nodeId: node.id,
+    reasons: [`${node.name}: the least loaded that fits, ${percent} % with this machine${unmet}`],
   };
+}
+
+/** Judges one node. */
+export function judgeNode(node: Candidate, demand: Demand, constraints: Constraints): Judgement {
+  const reason = reasonAgainst(node, demand, constraints);
+  if (reason !== undefined) return { kind: 'against', reason };
+  return {
+    kind: 'for',
+    unwelcome: unwelcomeTaints(node, constraints),
+    unmet: unmetPreferences(node, constraints),
+    load: loadWith(node, demand),
+  };
+}
+
+interface Scored {
+  readonly node: Candidate;
+  readonly judgement: Judgement & { readonly kind: 'for' };
+}
+
+function isBetter({ node, judgement: a }: Scored, { node: other, judgement: b }: Scored): boolean {
+  if (a.unwelcome !== b.unwelcome) return a.unwelcome < b.unwelcome;
+  if (a.unmet !== b.unmet) return a.unmet < b.unmet;
+  return a.load === b.load ? node.name < other.name : a.load < b.load;
 }
 
 /** Why no node could ever take the machine, even an empty one; undefined if one could. */
@@ -81,12 +135,13 @@ export function refuseImpossible(
 ): readonly string[] | undefined {
   const empty = candidates.map((node) => ({
     ...node,
+    taints: [],
     ready: true,
     schedulable: true,
     used: { vcpus: 0, memoryMib: 0 },
   }));
   if (empty.length === 0) return undefined;
-  const placement = decidePlacement(demand, { ...constraints, checks: [] }, empty);
+  const placement = decidePlacement(demand, { ...constraints, neighbours: [], checks: [] }, empty);
   return placement.kind === 'rejected' ? placement.reasons : undefined;
 }
 
@@ -104,11 +159,49 @@ function reasonAgainst(
   }
   if (!node.ready) return 'is not ready';
   if (!node.schedulable) return 'takes no new machines (schedulable = false)';
+  const taint = node.taints.find((one) => isClosing(one) && !isTolerated(one, constraints));
+  if (taint !== undefined) return `has the taint ${taintText(taint)}`;
   for (const check of constraints.checks) {
     const against = check(node);
     if (against !== undefined) return against;
   }
+  for (const rule of constraints.neighbours) {
+    const against = rule.required ? rule.against(node) : undefined;
+    if (against !== undefined) return against;
+  }
   return shortfall(node, demand);
+}
+
+function isClosing({ effect }: Taint): boolean {
+  return effect === TaintEffect.NO_SCHEDULE || effect === TaintEffect.NO_EXECUTE;
+}
+
+function isTolerated(taint: Taint, { tolerations }: Constraints): boolean {
+  const toleration = tolerations[taint.key];
+  if (toleration === undefined) return false;
+  const isValue = toleration.value === undefined || toleration.value === taint.value;
+  return isValue && (toleration.effect === 0 || toleration.effect === taint.effect);
+}
+
+function taintText({ key, value }: Taint): string {
+  return value === '' ? key : `${key}=${value}`;
+}
+
+function unwelcomeTaints(node: Candidate, constraints: Constraints): number {
+  return node.taints.filter((taint) => !isClosing(taint) && !isTolerated(taint, constraints))
+    .length;
+}
+
+function unmetPreferences(node: Candidate, constraints: Constraints): number {
+  const { preferredNodeIds, preferredLabels, neighbours } = constraints;
+  let unmet = preferredNodeIds.length > 0 && !preferredNodeIds.includes(node.id) ? 1 : 0;
+  for (const [key, value] of Object.entries(preferredLabels)) {
+    if (node.labels[key] !== value) unmet += 1;
+  }
+  for (const rule of neighbours) {
+    if (!rule.required && rule.against(node) !== undefined) unmet += 1;
+  }
+  return unmet;
 }
 
 function shortfall(node: Candidate, demand: Demand): string | undefined {

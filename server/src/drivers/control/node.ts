@@ -11,6 +11,7 @@ import {
   NodeStatusSchema,
 } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import type { Usage } from '../../decide/occupancy.js';
 import type {
   Difference,
   Driver,
@@ -22,7 +23,7 @@ import type { ViewChange } from '../../reconcile/loop.js';
 import { patched } from '../../resource/patched.js';
 import { notReady, ready } from '../../resource/ready.js';
 import type { ResourceKey } from '../../resource/resource.js';
-import type { Allocation, Usage } from './allocation.js';
+import type { Allocation } from './allocation.js';
 import type { NodeLinks } from './node-links.js';
 
 /** `last_heartbeat_at` is written at most this often. */
@@ -59,7 +60,7 @@ export class NodeControlDriver
     return {
       connected: this.#links.isConnected(node.id),
       lastHeardMs: this.#links.lastHeardMs(node.id),
-      used: this.#allocation.usedOf(node.id),
+      used: this.#allocation.occupancy.usedOf(node.id),
       allocationDue,
     };
   }

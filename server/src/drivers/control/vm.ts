@@ -11,8 +11,10 @@ import {
   VirtualMachineStatusSchema,
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { candidateOf, constraintsOf, demandOf } from '../../decide/candidates.js';
+import { neighbourRules } from '../../decide/neighbours.js';
 import { decidePlacement, type Placement } from '../../decide/placement.js';
 import { judgeVm } from '../../decide/vm-readiness.js';
+import { wholeSpecOf } from '../../decide/whole-spec.js';
 import type {
   Difference,
   Driver,
@@ -108,7 +110,7 @@ export class VmControlDriver
       return { gone: false, waitingFor: `${owned.length} volumes and ports`, status };
     }
     this.#waiting.delete(vm.id);
-    allocation.release(vm.id);
+    allocation.occupancy.release(vm.id);
     return { gone: true };
   }
 
@@ -129,16 +131,18 @@ export class VmControlDriver
   }
 
   #place(vm: VirtualMachine, lookup: Lookup): Placement {
-    const { allocation } = this.#options;
-    if (vm.spec === undefined) return { kind: 'rejected', reasons: ['it has no spec'] };
-    allocation.release(vm.id);
-    const demand = demandOf(vm.spec);
+    const { occupancy } = this.#options.allocation;
+    const spec = wholeSpecOf(vm);
+    if (spec === undefined) return { kind: 'rejected', reasons: ['it has no spec'] };
+    occupancy.release(vm.id);
     const candidates = lookup
       .list<Node>('node')
-      .map((node) => candidateOf(node, allocation.usedOf(node.id)));
-    const placement = decidePlacement(demand, constraintsOf(vm, lookup), candidates);
+      .map((node) => candidateOf(node, occupancy.usedOf(node.id)));
+    const rules = neighbourRules({ vm, placement: spec.placement, occupancy, candidates });
+    const constraints = constraintsOf(vm, lookup, rules);
+    const placement = decidePlacement(demandOf(spec), constraints, candidates);
     if (placement.kind === 'placed') {
-      allocation.hold(vm.id, placement.nodeId, demand);
+      occupancy.hold(vm, placement.nodeId);
       this.#waiting.delete(vm.id);
     } else {
       this.#waiting.add(vm.id);
@@ -156,7 +160,7 @@ export class VmControlDriver
     const before = previous as Node | undefined;
     const samePhase = now?.status?.phase === before?.status?.phase;
     const sameRoom =
-      now?.generation === before?.generation &&
+      now?.etag === before?.etag &&
       now?.status?.memory?.totalMib === before?.status?.memory?.totalMib;
     if (samePhase && sameRoom) return [];
     const there = samePhase
@@ -180,7 +184,7 @@ export class VmControlDriver
 
 /** Whether the user wants the disk's volume to outlive the machine. */
 function isKept(vm: VirtualMachine, key: ResourceKey, { owner }: AnyResource): boolean {
-  const disk = key.type === 'volume' ? vm.spec?.disks[owner?.device ?? ''] : undefined;
+  const disk = key.type === 'volume' ? wholeSpecOf(vm)?.disks[owner?.device ?? ''] : undefined;
   return disk?.source.case === 'volume' && disk.source.value.keep;
 }
 
