@@ -14,18 +14,15 @@ export const fieldSamples: Values = {
   'limiquantix.network.v1.Ipv4SubnetSpec.cidr': ['10.99.0.0/24', '10.98.0.0/24'],
   'limiquantix.network.v1.AddressRange.first': ['10.99.0.20', '10.99.0.21'],
   'limiquantix.network.v1.AddressRange.last': ['10.99.0.200', '10.99.0.201'],
-  'limiquantix.storage.v1.DirectoryBackend.path': [
-    '/var/lib/lqx/a',
-    '/var/lib/lqx/b',
-    '/var/lib/lqx/c',
-    '/var/lib/lqx/d',
-    '/var/lib/lqx/e',
-    '/var/lib/lqx/f',
-  ],
+  'limiquantix.storage.v1.DirectoryBackend.path': [...'abcdefghijkl'].map(
+    (letter) => `/var/lib/lqx/${letter}`,
+  ),
 };
 
 /** Attributes that a least object of a message has beside the required ones, by its full name. */
 export const objectSamples: Readonly<Record<string, Readonly<Record<string, Value>>>> = {
+  // A machine that is off changes in no time.
+  'limiquantix.compute.v1.VirtualMachine': { power_state: 'stopped' },
   'limiquantix.storage.v1.UploadSource': { size_bytes: 10, sha256: 'a'.repeat(64) },
 };
 

@@ -2,7 +2,7 @@
  * Calls the standard methods of any resource type, found in its service by their names. Requests
  * and answers are built from descriptors; a call that may succeed a moment later is made again.
  */
-import { create, type DescMethod, type Message } from '@bufbuild/protobuf';
+import { create, type DescField, type DescMethod, type Message } from '@bufbuild/protobuf';
 import type { Transport } from '@connectrpc/connect';
 import type { AnyResource } from '../engine/fields.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
@@ -106,11 +106,15 @@ async function* one<T>(item: T): AsyncIterable<T> {
 
 /** The method of a type's service for a verb. */
 export function standardMethod({ service, message }: ResourceShape, verb: Verb): DescMethod {
+  const holds = (field: DescField): boolean => field.message === message;
   const { name } = message;
-  const method = service.methods.find((candidate) => {
-    const rest = candidate.name.slice(verb.length);
-    return candidate.name.startsWith(verb) && (rest === name || rest === `${name}s`);
-  });
+  const isMany = verb === 'List' || verb === 'Watch';
+  const method = service.methods.find((candidate) =>
+    // Plurals have forms of their own; what an answer holds has not.
+    isMany
+      ? candidate.name.startsWith(verb) && candidate.output.fields.some(holds)
+      : candidate.name === `${verb}${name}`,
+  );
   if (method === undefined) throw new Error(`${service.typeName}: no method to ${verb} ${name}`);
   return method;
 }

@@ -1,0 +1,7 @@
+data "limiquantix_bgp_speaker" "edge" {
+  name = "edge"
+}
+
+output "bgp_speaker_id" {
+  value = data.limiquantix_bgp_speaker.edge.id
+}

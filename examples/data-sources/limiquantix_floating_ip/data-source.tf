@@ -1,0 +1,7 @@
+data "limiquantix_floating_ip" "web" {
+  name = "web"
+}
+
+output "floating_ip_id" {
+  value = data.limiquantix_floating_ip.web.id
+}

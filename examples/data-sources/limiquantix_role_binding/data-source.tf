@@ -1,0 +1,7 @@
+data "limiquantix_role_binding" "deployer" {
+  name = "deployer"
+}
+
+output "role_binding_id" {
+  value = data.limiquantix_role_binding.deployer.id
+}

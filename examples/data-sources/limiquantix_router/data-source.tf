@@ -1,0 +1,7 @@
+data "limiquantix_router" "core" {
+  name = "core"
+}
+
+output "router_id" {
+  value = data.limiquantix_router.core.id
+}

@@ -1,0 +1,7 @@
+data "limiquantix_service_account" "pipeline" {
+  name = "pipeline"
+}
+
+output "service_account_id" {
+  value = data.limiquantix_service_account.pipeline.id
+}

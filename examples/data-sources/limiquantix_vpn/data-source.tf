@@ -1,0 +1,7 @@
+data "limiquantix_vpn" "berlin" {
+  name = "berlin"
+}
+
+output "vpn_id" {
+  value = data.limiquantix_vpn.berlin.id
+}

@@ -1,0 +1,1 @@
+terraform import limiquantix_address_set.offices offices

@@ -1,0 +1,1 @@
+terraform import limiquantix_api_token.monitor monitor

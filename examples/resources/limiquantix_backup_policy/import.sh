@@ -1,0 +1,1 @@
+terraform import limiquantix_backup_policy.nightly nightly

@@ -1,0 +1,1 @@
+terraform import limiquantix_bgp_speaker.edge edge

@@ -1,0 +1,1 @@
+terraform import limiquantix_floating_ip.web web

@@ -1,0 +1,1 @@
+terraform import limiquantix_load_balancer.web web

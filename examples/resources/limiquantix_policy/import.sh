@@ -1,0 +1,1 @@
+terraform import limiquantix_policy.small_machines small-machines

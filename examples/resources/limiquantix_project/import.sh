@@ -1,0 +1,1 @@
+terraform import limiquantix_project.shop shop

@@ -1,0 +1,1 @@
+terraform import limiquantix_role.backup_operator backup-operator

@@ -1,0 +1,1 @@
+terraform import limiquantix_role_binding.deployer deployer

@@ -1,0 +1,1 @@
+terraform import limiquantix_router.core core

@@ -1,0 +1,1 @@
+terraform import limiquantix_security_group.web web

@@ -1,0 +1,1 @@
+terraform import limiquantix_service_account.pipeline pipeline

@@ -1,0 +1,1 @@
+terraform import limiquantix_vm_fleet.workers workers

@@ -1,0 +1,1 @@
+terraform import limiquantix_vm_snapshot.before_upgrade before-upgrade

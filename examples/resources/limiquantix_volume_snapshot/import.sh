@@ -1,0 +1,1 @@
+terraform import limiquantix_volume_snapshot.before_upgrade before-upgrade
