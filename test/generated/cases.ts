@@ -8,9 +8,7 @@ import {
   record,
   type Value,
 } from '../../provider/src/value/value.js';
-
-/** The key of entries that cases put into maps. */
-export const mapKey = 'one';
+import { mapKeyOf } from './samples.js';
 
 /** An attribute with what it is in. */
 export interface Case {
@@ -45,7 +43,7 @@ export function valueAt(value: Value, chain: readonly Attribute[]): Value {
     const isLast = i === chain.length - 1;
     if (isLast || collection === 'one' || typeof element === 'string') continue;
     if (isList(at)) at = at[0] ?? null;
-    else if (isObject(at)) at = at[mapKey] ?? Object.values(at)[0] ?? null;
+    else if (isObject(at)) at = Object.values(at)[0] ?? null;
   }
   return at;
 }
@@ -71,7 +69,7 @@ export async function withValue(
   if (collection === 'one') return { ...cleared, [name]: await inner(now) };
   if (collection === 'map') {
     const entries = isObject(now) ? now : {};
-    const key = Object.hasOwn(entries, mapKey) ? mapKey : (Object.keys(entries)[0] ?? mapKey);
+    const key = Object.keys(entries)[0] ?? mapKeyOf(attribute);
     return {
       ...cleared,
       [name]: record([...Object.entries(entries), [key, await inner(entries[key] ?? null)]]),

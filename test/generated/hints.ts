@@ -8,6 +8,16 @@ type Values = Readonly<Record<string, readonly Value[]>>;
 
 /** Values of a field, by its full name. */
 export const fieldSamples: Values = {
+  'limiquantix.network.v1.AddressSetSpec.addresses': [['10.0.0.7'], ['10.0.0.8', '10.1.0.0/16']],
+  'limiquantix.network.v1.Ipv6AddressRange.first': ['fd00:99:1::20', 'fd00:99:1::21'],
+  'limiquantix.network.v1.Ipv6AddressRange.last': ['fd00:99:1::200', 'fd00:99:1::201'],
+  // The name of a least object's only pool.
+  'limiquantix.network.v1.Listener.pool': ['alpha'],
+  'limiquantix.compute.v1.CpuSpec.pinning': [{ '0': '0' }, { '0': '1' }],
+  'limiquantix.compute.v1.CpuSpec.model': ['host_model', 'maximum'],
+  'limiquantix.compute.v1.NumaNodeSpec.vcpus': ['0', '0-1'],
+  'limiquantix.compute.v1.PlatformSpec.clock': ['localtime'],
+  'limiquantix.compute.v1.PlatformSpec.timezone': ['Europe/Berlin', 'Asia/Tokyo'],
   // Labels that the simulated nodes have.
   'limiquantix.compute.v1.PlacementSpec.required_node_labels': [{ zone: 'a' }, { rack: 'b' }],
   'limiquantix.storage.v1.StoragePoolSpec.node_labels': [{ zone: 'a' }, { rack: 'b' }],
@@ -33,13 +43,17 @@ export const neededAttributes: Readonly<Record<string, readonly string[]>> = {
   'limiquantix.compute.v1.AffinityRule': ['vm_labels'],
 };
 
-/**
- * What must be set beside an attribute, by resource type and path; null takes something away that
- * the least configuration has.
- */
-export const companions: Readonly<Record<string, Readonly<Record<string, Value>>>> = {};
+/** What must be set beside an attribute, in the same object, by the full name of its field. */
+export const siblings: Readonly<Record<string, Readonly<Record<string, Value>>>> = {
+  'limiquantix.storage.v1.ReplicatedScheme.replicas_min': { replicas: 3 },
+  'limiquantix.compute.v1.CpuSpec.model_name': { model: 'named' },
+  'limiquantix.compute.v1.PlatformSpec.timezone': { clock: 'timezone' },
+};
 
 /** Paths that are tried elsewhere with all that is below them, and where and why. */
 export const elsewhere: Readonly<Record<string, string>> = {
+  'vm_fleet vm.disks': "a fleet's machines share no volume: tried under vm",
+  'vm_fleet vm.nics': "a fleet's machines share no port: tried under vm",
+  'vm_fleet template_id': 'takes the place of vm, which is not supported yet: see the README',
   'image source': 'a new content is a new image: test/acceptance/provider/lifecycle.test.ts',
 };

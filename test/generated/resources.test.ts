@@ -15,8 +15,9 @@ import {
 import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { type Case, casesOf, isImmutable, valueAt, withValue } from './cases.js';
-import { companions, elsewhere } from './hints.js';
+import { elsewhere, siblings } from './hints.js';
 import { GeneratedInstallation } from './installation.js';
+import { nameOf } from './samples.js';
 import { differences, type State } from './terraform-core.js';
 
 jest.setTimeout(60_000);
@@ -67,7 +68,7 @@ describe.each(types)('$typeName', ({ typeName, shape }) => {
   });
 
   test.each(cases)('$path may be unknown', async (one) => {
-    const config = await configWith(shape, base, one, UNKNOWN);
+    const config = await configWith(base, one, UNKNOWN);
     if (config === undefined) return;
     expect(await installation.core.errors(shape, config)).toEqual([]);
     const { planned } = await installation.core.plan(shape, null, config);
@@ -77,7 +78,7 @@ describe.each(types)('$typeName', ({ typeName, shape }) => {
   test.each(cases)('$path is changed alone', async (one) => {
     if (isTriedElsewhere(shape, one)) return;
     for (const value of await twoValues(one, base)) {
-      const config = await configWith(shape, base, one, value);
+      const config = await configWith(base, one, value);
       if (config === undefined) return;
       expect(await installation.core.errors(shape, config)).toEqual([]);
       const plan = await installation.core.plan(shape, state, config);
@@ -130,8 +131,9 @@ const related = (a: string, b: string): boolean =>
 function belongs(path: string, { chain }: Case): boolean {
   const steps = path.split('.');
   const names = chain.map(({ name }) => name);
-  if (steps[0] !== names[0]) return isAlternative(steps[0] ?? '', chain[0]);
-  return true;
+  const [first = ''] = steps;
+  if (first === names[0] || first === `${names[0]}_version`) return true;
+  return isAlternative(first, chain[0]);
 }
 
 function isAlternative(name: string, attribute: Case['chain'][number] | undefined): boolean {
@@ -155,11 +157,12 @@ async function twoValues({ chain }: Case, base: ObjectValue): Promise<readonly V
   return last.behavior.growOnly ? values.toSorted((a, b) => Number(a) - Number(b)) : values;
 }
 
+const siblingsOf = (attribute: Case['chain'][number]) => siblings[nameOf(attribute)] ?? {};
+
 /** The configuration with a case's value and what must go with it; undefined where it can't be. */
 async function configWith(
-  shape: ResourceShape,
   base: ObjectValue,
-  { path, chain }: Case,
+  { chain }: Case,
   value: Value,
 ): Promise<ObjectValue | undefined> {
   const least = (of: Parameters<GeneratedInstallation['samples']['least']>[0]) =>
@@ -170,7 +173,11 @@ async function configWith(
     const version = { ...last, name: `${last.name}_version` };
     config = await withValue(config, [...chain.slice(0, -1), version], 1, least);
   }
-  return { ...config, ...companions[`${shape.type} ${path}`] };
+  for (const [name, given] of Object.entries(last === undefined ? {} : siblingsOf(last))) {
+    const sibling = { ...last, name, field: undefined } as Case['chain'][number];
+    config = await withValue(config, [...chain.slice(0, -1), sibling], given, least);
+  }
+  return config;
 }
 
 function rebased(base: ObjectValue, { value }: State, { chain }: Case): ObjectValue {

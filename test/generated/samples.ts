@@ -81,6 +81,10 @@ export class Samples {
   }
 }
 
+/** A key for an entry of a map. */
+export const mapKeyOf = (attribute: Attribute): string =>
+  keysFor(sizeOf(attribute).rules)[0] ?? 'one';
+
 /** The full name of an attribute's field, such as `limiquantix.compute.v1.CpuSpec.cores`. */
 export function nameOf({ field, name }: Attribute): string {
   return field === undefined ? name : `${field.parent.typeName}.${field.name}`;
@@ -187,6 +191,8 @@ function textsFor(rules: FieldRules | undefined, field: DescField | undefined): 
       ? ['90s', '3600s']
       : ['2031-01-01T00:00:00Z', '2032-01-01T00:00:00Z'];
   }
+  const expressed = rules?.cel.map(({ id }) => texts.byRule[id]).find((list) => list !== undefined);
+  if (expressed !== undefined) return expressed;
   if (rules?.type.case !== 'string') return texts.free;
   const { pattern, minLen, maxLen, maxBytes, wellKnown, in: allowed, prefix } = rules.type.value;
   if (allowed.length > 0) return allowed;

@@ -10,7 +10,14 @@ export const texts: {
   readonly special: readonly string[];
   /** By the name of protovalidate's format. */
   readonly byFormat: Readonly<Record<string, readonly string[]>>;
+  /** By the id of a rule of the contract that is an expression. */
+  readonly byRule: Readonly<Record<string, readonly string[]>>;
 } = {
+  byRule: {
+    'cidr.ipv4': ['10.99.1.0/24', '10.99.2.0/24'],
+    'cidr.ipv6': ['fd00:99:1::/64', 'fd00:99:2::/64'],
+    'cidr.any': ['10.99.1.0/24', '10.99.2.0/24'],
+  },
   free: ['Grüße ☃ 例', 'second "quoted" %{if} text', 'alpha', 'beta'],
   special: [
     'alpha',
@@ -44,6 +51,20 @@ export const texts: {
     '2G',
     '046d',
     'c52b',
+    'iqn.2026-01.org.example:a',
+    'iqn.2026-01.org.example:b',
+    'pc-q35-7.2',
+    'pc-q35-7.1',
+    'VK7JG-NPHTM-C97JM-9MPGT-3V66T',
+    'NPPR9-FWDCX-D2C8J-H872K-2YT43',
+    '0',
+    '1',
+    'images.example.org/a:1',
+    'images.example.org/b:1',
+    `${'A'.repeat(43)}=`,
+    `${'B'.repeat(43)}=`,
+    'lqxlqxlqxlqx12',
+    'lqxlqxlqxlqx13',
     'vm.get',
     'vm.*',
     'aa',
