@@ -53,7 +53,7 @@ test.each<[string, string, RegExp]>([
   cpu         = { cores = 0.5 }
   memory      = { size_mib = 1 }
 }`,
-    /Must be one of "running", "stopped", "paused", not "crashed".*whole number, not 0\.5.*64 and less than or equal to 16777216; it is 1\./s,
+    /Must be one of "running", "stopped", "paused", "suspended", not "crashed".*whole number, not 0\.5.*64 and less than or equal to 16777216; it is 1\./s,
   ],
   [
     'a timeout that is no duration',
