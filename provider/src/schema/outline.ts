@@ -1,0 +1,63 @@
+/**
+ * The schema as a flat table that people and a gate can compare: what each attribute is, by its
+ * path. Pure.
+ */
+import { dataSourceShapes } from './data-source-shape.js';
+import { resourceShapes } from './resource-shape.js';
+import type { ObjectShape } from './shape.js';
+
+/** `resource limiquantix_vm cpu.cores` → `number, required`; in alphabetical order. */
+export type Outline = Readonly<Record<string, string>>;
+
+/** The outline of the whole provider. */
+export function schemaOutline(): Outline {
+  const lines: [string, string][] = [];
+  for (const shapeOf of resourceShapes().values()) {
+    const shape = shapeOf();
+    lines.push(...outlineOf(`resource ${shape.typeName} `, shape.object));
+    for (const source of dataSourceShapes(shape)) {
+      lines.push(...outlineOf(`data ${source.typeName} `, source.object));
+    }
+  }
+  return Object.fromEntries(lines.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function outlineOf(prefix: string, shape: ObjectShape): [string, string][] {
+  return shape.attributes.flatMap(({ name, mode, role, collection, element }) => {
+    const path = `${prefix}${name}`;
+    const kind = typeof element === 'string' ? element : 'object';
+    const type = collection === 'one' ? kind : `${collection} of ${kind}`;
+    const own: [string, string] = [
+      path,
+      [type, mode, ...(role === 'secret' ? [role] : [])].join(', '),
+    ];
+    return typeof element === 'string' ? [own] : [own, ...outlineOf(`${path}.`, element)];
+  });
+}
+
+/** What between two outlines breaks configurations or states that were good before. */
+export function breakingChanges(before: Outline, after: Outline): string[] {
+  const changed = Object.entries(before).flatMap(([path, was]) => {
+    const is = after[path];
+    if (is === undefined) return [`${path} is gone; it was ${was}`];
+    return is === was || isLoosened(was, is) ? [] : [`${path} was ${was} and is ${is}`];
+  });
+  const demanded = Object.entries(after).flatMap(([path, is]) => {
+    const isNew = before[path] === undefined && is.includes(', required');
+    return isNew && hasParent(before, path) ? [`${path} is new and required`] : [];
+  });
+  return [...changed, ...demanded];
+}
+
+/** Whether only what must be given need no longer be given. */
+const isLoosened = (was: string, is: string): boolean =>
+  was.replace(', required', ', optional') === is ||
+  was.replace(/, (required|optional)$/, ', optional_computed') === is;
+
+/** Whether what the attribute is in was there before. */
+function hasParent(before: Outline, path: string): boolean {
+  const at = path.lastIndexOf('.');
+  if (at >= 0) return before[path.slice(0, at)] !== undefined;
+  const type = path.slice(0, path.lastIndexOf(' ') + 1);
+  return before[`${type}name`] !== undefined;
+}
