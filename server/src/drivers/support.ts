@@ -15,6 +15,7 @@ const nothing: SupportedPaths = [];
 const paths: ReadonlyMap<TypeName, SupportedPaths> = new Map([
   ['vm', vmPaths],
   ['vm_snapshot', nothing],
+  ['vm_fleet', nothing],
   ['network', networkPaths],
   ['port', portPaths],
   ['router', nothing],
