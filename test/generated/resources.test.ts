@@ -121,7 +121,7 @@ describe.each(types)('$typeName', ({ typeName, shape }) => {
   };
 });
 
-const isIntent = (path: string): boolean => !/^(status|timeouts)(\.|$)/.test(path);
+const isIntent = (path: string): boolean => !/^(status|timeouts|allow_disruption)(\.|$)/.test(path);
 const isSecret = ({ chain }: Case): boolean => chain.at(-1)?.role === 'secret';
 const isGrowOnly = ({ chain }: Case): boolean => chain.at(-1)?.behavior.growOnly ?? false;
 const related = (a: string, b: string): boolean =>

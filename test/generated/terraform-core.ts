@@ -13,6 +13,7 @@ import {
 } from '@bufbuild/protobuf';
 import { type Diagnostic, Diagnostic_Severity, Provider } from '../../provider/gen/tfplugin6_pb.js';
 import type { Method } from '../../provider/src/plugin/grpc-server.js';
+import { providerArguments } from '../../provider/src/schema/provider-shape.js';
 import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
 import type { ObjectShape } from '../../provider/src/schema/shape.js';
 import { decodeObject, encodeDynamic } from '../../provider/src/tfplugin6/dynamic-value.js';
@@ -48,7 +49,7 @@ export class TerraformCore {
 
   /** Configures the provider from its environment. */
   async configure(): Promise<void> {
-    const config = { endpoint: null, token: null, ca_certificate: null, profile: null };
+    const config = Object.fromEntries(providerArguments.map(({ name }) => [name, null]));
     await this.ask('configureProvider', {
       config: encodeDynamic(config),
       terraformVersion: '1.11.0',

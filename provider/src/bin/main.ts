@@ -50,6 +50,7 @@ async function loadService() {
       token: env['LIMIQUANTIX_TOKEN'] || undefined,
       caCertificate: env['LIMIQUANTIX_CA_CERTIFICATE'] || undefined,
       profile: env['LIMIQUANTIX_PROFILE'] || undefined,
+      allowDisruption: env['LIMIQUANTIX_ALLOW_DISRUPTION'] || undefined,
     },
     profileDefault: join(homedir(), '.config', 'limiquantix', 'profile.json'),
     readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),

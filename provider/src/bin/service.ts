@@ -29,7 +29,7 @@ export function startService({ nowMs, ...sources }: ServiceOptions): ReadonlyMap
       const transport = await createTransport(settings);
       const options = { settings, transport, stopping: stopping.signal, nowMs };
       await probe(options, session.anyResource());
-      return createApiClient(options);
+      return { api: createApiClient(options), disruptionLimit: settings.disruptionLimit };
     },
   });
 }
@@ -44,6 +44,7 @@ function givenSettings(config: ObjectValue): SettingsQuestion['given'] {
     token: text('token'),
     caCertificate: text('ca_certificate'),
     profile: text('profile'),
+    allowDisruption: text('allow_disruption'),
   };
 }
 

@@ -2,7 +2,9 @@
  * Where the control plane is and how to authenticate there: the provider's arguments, else the environment's
  * variables, else the profile file.
  */
+import type { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { DiagnosticError, problem } from '../engine/diagnostic.js';
+import { disruptionWordList, disruptionWords } from '../schema/own-attributes.js';
 
 /** What a user can set in three ways. */
 export interface Settings {
@@ -10,6 +12,8 @@ export interface Settings {
   readonly token: string;
   /** In PEM; undefined to trust the system's CAs. */
   readonly caCertificate: string | undefined;
+  /** The most that a change may cost; undefined for all. */
+  readonly disruptionLimit: Disruption | undefined;
 }
 
 /** One source of settings; what isn't given there is undefined. */
@@ -20,6 +24,8 @@ export interface SettingsSource {
   readonly caCertificate?: string | undefined;
   /** The path of a profile file. */
   readonly profile?: string | undefined;
+  /** What a change may cost, in a word. */
+  readonly allowDisruption?: string | undefined;
 }
 
 /** Where settings come from. */
@@ -64,6 +70,7 @@ export function resolveSettings(question: SettingsQuestion): Settings {
     endpoint: checkEndpoint(endpoint),
     token,
     caCertificate: readCertificate(question, pick('caCertificate')),
+    disruptionLimit: readLimit(given.allowDisruption ?? environment.allowDisruption),
   };
 }
 
@@ -78,6 +85,17 @@ function checkEndpoint(endpoint: string): string {
     'Invalid endpoint',
     'endpoint',
     `the endpoint must be a URL such as https://127.0.0.1:7443, not "${endpoint}"`,
+  );
+}
+
+function readLimit(word: string | undefined): Disruption | undefined {
+  if (word === undefined) return undefined;
+  const limit = disruptionWords.get(word);
+  if (limit !== undefined) return limit;
+  throw missing(
+    'Invalid allow_disruption',
+    'allow_disruption',
+    `it must be one of ${disruptionWordList}, not "${word}"`,
   );
 }
 

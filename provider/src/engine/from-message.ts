@@ -10,8 +10,8 @@ import { type ObjectValue, record, type Value } from '../value/value.js';
 import { type AnyResource, getField, zeroIsUnset } from './fields.js';
 
 /**
- * The Terraform object for a resource. What only Terraform knows (secrets' versions, timeouts) is
- * null.
+ * The Terraform object for a resource. What only Terraform knows (secrets' versions, the provider's
+ * own) is null.
  */
 export function resourceToValue(shape: ResourceShape, message: AnyResource): ObjectValue {
   const result = record();
@@ -21,7 +21,7 @@ export function resourceToValue(shape: ResourceShape, message: AnyResource): Obj
   if (spec === undefined) writeNulls(result, shape.spec.attributes);
   else writeFields(result, shape.spec.attributes, spec);
   result['status'] = status === undefined ? null : objectToValue(shape.status, status);
-  result['timeouts'] = null;
+  writeNulls(result, shape.own);
   return result;
 }
 

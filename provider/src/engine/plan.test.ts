@@ -1,3 +1,4 @@
+import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { isUnknown, type ObjectValue, record, UNKNOWN } from '../value/value.js';
 import { memoryFiles, shapeOf, whole } from './engine-testing.js';
 import { type Plan, planResource } from './plan.js';
@@ -53,12 +54,23 @@ function element(name: string) {
 function plan(
   prior: Given | null,
   config: Given | null,
-  files: Readonly<Record<string, string>> = {},
-  shape = vm,
+  {
+    files = {},
+    shape = vm,
+    limit,
+  }: {
+    files?: Readonly<Record<string, string>>;
+    shape?: typeof vm;
+    limit?: Disruption | undefined;
+  } = {},
 ): Promise<Plan> {
   const full = (value: Given | null) => (value === null ? null : whole(shape.object, { ...value }));
   const question = { prior: full(prior), config: full(config), private: {} };
-  return planResource(shape, question, { files: memoryFiles(files), newRequestId: () => 'r1' });
+  return planResource(shape, question, {
+    files: memoryFiles(files),
+    newRequestId: () => 'r1',
+    disruptionLimit: limit,
+  });
 }
 
 const status = ({ planned }: Plan): ObjectValue => planned?.['status'] as ObjectValue;
@@ -111,9 +123,68 @@ test('a shrinking disk is refused, at its path', async () => {
   expect(diagnostics[0]?.path).toHaveLength(4);
 });
 
-test('a restart is warned of', async () => {
-  const { diagnostics } = await plan({ ...base, ...observed }, { ...base, cpu: { cores: 4 } });
-  expect(diagnostics).toMatchObject([{ severity: 'warning' }]);
+describe('what a change costs', () => {
+  const before = { ...base, ...observed };
+  const texts = async (after: Given, limit?: Disruption): Promise<string[]> =>
+    (await plan(before, after, { limit })).diagnostics.map(
+      ({ severity, detail }) => `${severity}: ${detail}`,
+    );
+
+  test('is told with the values before and after, at the one field', async () => {
+    const { diagnostics } = await plan(before, { ...base, cpu: { cores: 4 } });
+    expect(diagnostics).toMatchObject([
+      {
+        severity: 'warning',
+        summary: 'Changes of limiquantix_vm "web" disturb what runs',
+        detail: 'cpu.cores 2 → 4: restarts the virtual machine, if it runs.',
+        path: [{ attribute: 'cpu' }, { attribute: 'cores' }],
+      },
+    ]);
+  });
+
+  test('is told of all fields in one warning', async () => {
+    const after = { ...base, cpu: { cores: 4 }, memory: { size_mib: 1024 } };
+    expect(await texts(after)).toEqual([
+      'warning: - cpu.cores 2 → 4: restarts the virtual machine, if it runs\n' +
+        '- memory.size_mib 512 → 1024: restarts the virtual machine, if it runs.',
+    ]);
+  });
+
+  test('is no warning where it is nothing, or a replacement', async () => {
+    expect(await texts({ ...base, labels: record([['a', 'b']]) })).toEqual([]);
+    expect(await texts({ ...base, project_id: 'other' })).toEqual([]);
+  });
+
+  test.each<[string, Given, Disruption | undefined, boolean]>([
+    ['a restart where all must be live', { allow_disruption: 'live' }, undefined, false],
+    ['a restart where it may restart', { allow_disruption: 'restart' }, undefined, true],
+    ['a restart where it may be replaced', { allow_disruption: 'replace' }, undefined, true],
+    ['a restart that the provider does not allow', {}, Disruption.NEXT_BOOT, false],
+    ['a restart that the resource allows', { allow_disruption: 'restart' }, Disruption.LIVE, true],
+    ['a replacement', { allow_disruption: 'migrate', project_id: 'other' }, undefined, false],
+    ['a word that is known later', { allow_disruption: UNKNOWN }, Disruption.LIVE, true],
+  ])('%s', async (_, change, limit, isAllowed) => {
+    const { diagnostics } = await plan(
+      before,
+      { ...base, cpu: { cores: 4 }, ...change },
+      { limit },
+    );
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    expect(errors.length === 0).toBe(isAllowed);
+    for (const { path } of errors) expect(path.length).toBeGreaterThan(0);
+  });
+
+  test('says what would allow it', async () => {
+    const after = { ...base, cpu: { cores: 4 }, allow_disruption: 'live' };
+    expect(await texts(after)).toEqual([
+      'error: cpu.cores 2 → 4: restarts the virtual machine, if it runs; allow_disruption = "live" ' +
+        'allows no more than what takes effect while it runs. Give "restart" to allow it.',
+    ]);
+  });
+
+  test('is nothing where only the default is written down', async () => {
+    expect(await texts({ ...base, power_state: 'running', allow_disruption: 'live' })).toEqual([]);
+  });
 });
 
 test.each<[string, object, string[]]>([
@@ -154,14 +225,17 @@ describe('an uploaded file', () => {
   const config = (upload: object): Given => ({ name: 'os', source: { upload } });
 
   test('gives its length and hash to the plan', async () => {
-    const result = await plan(null, config({ file: 'a' }), { a: 'content' }, image);
+    const result = await plan(null, config({ file: 'a' }), {
+      files: { a: 'content' },
+      shape: image,
+    });
     expect(result.planned).toMatchObject({
       source: { upload: { file: 'a', size_bytes: 7, sha256: 'content' } },
     });
   });
 
   test('of a name that is not known yet leaves them open', async () => {
-    const result = await plan(null, config({ file: UNKNOWN }), {}, image);
+    const result = await plan(null, config({ file: UNKNOWN }), { shape: image });
     const source = result.planned?.['source'] as { upload: { sha256: unknown } };
     expect(source.upload.sha256).toBe(UNKNOWN);
   });
@@ -172,15 +246,18 @@ describe('an uploaded file', () => {
       status: null,
       ...config({ file: 'a', size_bytes: 7, sha256: 'content' }),
     };
-    const files = { a: 'other', b: 'content' };
-    expect((await plan(prior, config({ file: 'a' }), files, image)).replace).not.toEqual([]);
-    expect((await plan(prior, config({ file: 'b' }), files, image)).replace).toEqual([]);
+    const given = { files: { a: 'other', b: 'content' }, shape: image };
+    expect((await plan(prior, config({ file: 'a' }), given)).replace).not.toEqual([]);
+    expect((await plan(prior, config({ file: 'b' }), given)).replace).toEqual([]);
   });
 
   test('that is not there or not the expected one is told at its attribute', async () => {
-    const missing = await plan(null, config({ file: 'x' }), {}, image);
+    const missing = await plan(null, config({ file: 'x' }), { shape: image });
     expect(missing.diagnostics[0]?.path.at(-1)).toEqual({ attribute: 'file' });
-    const wrong = await plan(null, config({ file: 'a', sha256: 'b' }), { a: 'content' }, image);
+    const wrong = await plan(null, config({ file: 'a', sha256: 'b' }), {
+      files: { a: 'content' },
+      shape: image,
+    });
     expect(wrong.diagnostics[0]?.path.at(-1)).toEqual({ attribute: 'sha256' });
   });
 });

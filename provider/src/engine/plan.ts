@@ -16,7 +16,8 @@ import {
   type Value,
 } from '../value/value.js';
 import { type Change, changes } from './changes.js';
-import { type Diagnostic, problem, warning } from './diagnostic.js';
+import { type Diagnostic, problem } from './diagnostic.js';
+import { disruptionDiagnostics } from './disruption.js';
 import type { Files } from './files.js';
 import { withoutSecrets } from './overlay.js';
 import type { PrivateState } from './private-state.js';
@@ -45,13 +46,15 @@ export interface PlanEffects {
   readonly files: Files;
   /** A word that is never used twice. */
   readonly newRequestId: () => string;
+  /** The most that the provider's configuration allows a change to cost; undefined for all. */
+  readonly disruptionLimit?: Disruption | undefined;
 }
 
 /** Plans to create, change or delete a resource. */
 export async function planResource(
   shape: ResourceShape,
   { prior, config, private: kept }: PlanQuestion,
-  { files, newRequestId }: PlanEffects,
+  { files, newRequestId, disruptionLimit }: PlanEffects,
 ): Promise<Plan> {
   if (config === null) return planDeletion(shape, prior, kept);
   const written = withoutSecrets(shape.object, config);
@@ -62,7 +65,7 @@ export async function planResource(
       [attribute.name, headerValue(attribute, written[attribute.name] ?? null, prior)] as const,
   );
   const planned = record([...Object.entries(spec), ...header]);
-  planned['timeouts'] = written['timeouts'] ?? null;
+  for (const { name } of shape.own) planned[name] = written[name] ?? null;
   const changed = prior === null ? [] : changes(shape.object.attributes, prior, planned);
   const isSpecChanged = prior === null || changed.some((change) => isSpec(shape, change));
   planned['status'] = isSpecChanged
@@ -75,7 +78,11 @@ export async function planResource(
       ...(Object.keys(uploads.files).length > 0 ? { files: uploads.files } : {}),
       ...(prior === null ? { requestId: kept.requestId ?? newRequestId() } : {}),
     },
-    diagnostics: [...uploads.diagnostics, ...changeDiagnostics(changed)],
+    diagnostics: [
+      ...uploads.diagnostics,
+      ...shrinkDiagnostics(changed),
+      ...disruptionDiagnostics({ shape, changed, planned, providerLimit: disruptionLimit }),
+    ],
   };
 }
 
@@ -112,22 +119,15 @@ function moves({ disruption }: Change): boolean {
   return disruption === Disruption.MIGRATE;
 }
 
-/** Tells of changes that can't be made, or that disturb what runs. A replacement says so itself. */
-function changeDiagnostics(changed: readonly Change[]): Diagnostic[] {
+/** Tells of numbers that would have to shrink and can't. A replacement can. */
+function shrinkDiagnostics(changed: readonly Change[]): Diagnostic[] {
   if (changed.some(({ replaces }) => replaces)) return [];
-  return changed.flatMap((change) => {
-    const { path, attribute } = change;
-    const where = pathText(path);
-    if (shrinks(change)) {
-      const [from, to] = [String(change.before), String(change.after)];
-      const detail =
-        `${where}: can't shrink from ${from} to ${to} ${attribute.behavior.unit}; ` +
-        `give ${from} or more, or make a new one`;
-      return [problem('The change is not possible', detail, path)];
-    }
-    if (change.disruption !== Disruption.RESTART) return [];
-    const detail = `changing ${where} restarts the workload, if it runs`;
-    return [warning('The change needs a restart', detail, path)];
+  return changed.filter(shrinks).map(({ path, attribute, before, after }) => {
+    const [from, to] = [String(before), String(after)];
+    const detail =
+      `${pathText(path)}: can't shrink from ${from} to ${to} ${attribute.behavior.unit}; ` +
+      `give ${from} or more, or make a new one`;
+    return problem('The change is not possible', detail, path);
   });
 }
 

@@ -5,6 +5,11 @@
 
 import { pathToString } from '@bufbuild/protobuf/reflect';
 import type { Validator } from '@bufbuild/protovalidate';
+import {
+  allowDisruptionName,
+  disruptionWordList,
+  disruptionWords,
+} from '../schema/own-attributes.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { type AttributePath, isInside, pathText } from '../value/path.js';
 import {
@@ -40,7 +45,7 @@ export function validateResource(
     if (open.some((other) => isInside(path, other) || isInside(other, path))) continue;
     problems.push(invalid(path, violation.message + given(config, path)));
   }
-  return [...problems, ...timeoutProblems(config)];
+  return [...problems, ...timeoutProblems(config), ...limitProblems(config)];
 }
 
 /** An error for a value that breaks a rule. */
@@ -74,4 +79,11 @@ function timeoutProblems(config: ObjectValue): Diagnostic[] {
     const path = [{ attribute: 'timeouts' }, { attribute: name }];
     return [invalid(path, `must be a duration such as 90s, 30m or 1h30m, not "${String(value)}"`)];
   });
+}
+
+function limitProblems(config: ObjectValue): Diagnostic[] {
+  const word = config[allowDisruptionName] ?? null;
+  if (word === null || isUnknown(word) || disruptionWords.has(String(word))) return [];
+  const path = [{ attribute: allowDisruptionName }];
+  return [invalid(path, `must be one of ${disruptionWordList}, not "${String(word)}"`)];
 }

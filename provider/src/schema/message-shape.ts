@@ -79,7 +79,11 @@ export function fieldAttributes(
     role: 'secret_version',
     mode: 'optional',
     element: 'number',
-    behavior: create(FieldBehaviorSchema),
+    // Sending it again costs what the secret's change costs.
+    behavior: create(FieldBehaviorSchema, {
+      disruption: behavior.disruption,
+      immutable: behavior.immutable,
+    }),
     note: `A number to change whenever \`${field.name}_wo\` shall be sent again.`,
   };
   return [checkName(secret), checkName(version)];

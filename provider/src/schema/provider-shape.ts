@@ -3,10 +3,11 @@
  * variable or by the profile file.
  */
 import type { TerraformType } from '../value/type.js';
+import { allowDisruptionName, disruptionWordList } from './own-attributes.js';
 
 /** An argument of the provider. */
 export interface ProviderArgument {
-  readonly name: 'endpoint' | 'token' | 'ca_certificate' | 'profile';
+  readonly name: 'endpoint' | 'token' | 'ca_certificate' | 'profile' | typeof allowDisruptionName;
   readonly sensitive: boolean;
   readonly description: string;
 }
@@ -44,6 +45,13 @@ export const providerArguments: readonly ProviderArgument[] = [
     description:
       'The path of a profile file, which holds the other three. Also `LIMIQUANTIX_PROFILE`; ' +
       '`~/.config/limiquantix/profile.json` without either.',
+  },
+  {
+    name: allowDisruptionName,
+    sensitive: false,
+    description:
+      `The most that a change may cost what runs, one of ${disruptionWordList}; everything without ` +
+      'it. Also `LIMIQUANTIX_ALLOW_DISRUPTION`; an attribute of the same name in a resource wins.',
   },
 ];
 

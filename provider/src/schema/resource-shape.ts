@@ -1,10 +1,9 @@
 /**
  * The shape of a resource: header and spec flattened into one object, the status as one computed
- * attribute, and the provider's own `timeouts`. Also the list of all resource types of the
+ * attribute, and the provider's own attributes. Also the list of all resource types of the
  * contract.
  */
 import {
-  create,
   type DescField,
   type DescMessage,
   type DescService,
@@ -13,12 +12,12 @@ import {
 } from '@bufbuild/protobuf';
 import { contractFiles } from '@limiquantix/proto/registry.js';
 import {
-  FieldBehaviorSchema,
   type ResourceOptions,
   resource as resourceOption,
   Scope,
 } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { fieldAttributes, messageAttributes } from './message-shape.js';
+import { ownAttributes } from './own-attributes.js';
 import { type Attribute, type ObjectShape, objectShape } from './shape.js';
 
 /** A resource type of the contract, as Terraform sees it. */
@@ -38,6 +37,8 @@ export interface ResourceShape {
   /** The spec's attributes. */
   readonly spec: ObjectShape;
   readonly status: ObjectShape;
+  /** The provider's own attributes. */
+  readonly own: readonly Attribute[];
   /** All of them: what Terraform sees. */
   readonly object: ObjectShape;
 }
@@ -87,7 +88,8 @@ export function resourceShape(message: DescMessage): ResourceShape {
   const status = fieldAttributes(statusField, 'observation', [message]);
   const statusShape = status[0]?.element;
   if (typeof statusShape !== 'object') throw new Error(`${message.typeName}: no status`);
-  const attributes = [...header, ...spec.attributes, ...status, timeoutsAttribute()];
+  const own = ownAttributes();
+  const attributes = [...header, ...spec.attributes, ...status, ...own];
   for (const { name } of attributes) {
     if (rootNamesTaken.has(name)) {
       throw new Error(`${message.typeName}: Terraform keeps the name ${name}; rename the field`);
@@ -105,6 +107,7 @@ export function resourceShape(message: DescMessage): ResourceShape {
     header,
     spec,
     status: statusShape,
+    own,
     object: objectShape(message, attributes),
   };
 }
@@ -118,37 +121,6 @@ function headerAttributes(message: DescMessage, options: ResourceOptions): Attri
     .map((attribute) =>
       attribute.name === 'project_id' ? { ...attribute, mode: 'optional_computed' } : attribute,
     );
-}
-
-const timeoutNotes = {
-  create: 'How long to wait until a new resource is ready, such as `30m`.',
-  update: 'How long to wait until a change has taken effect, such as `30m`.',
-  delete: 'How long to wait until the resource is gone, such as `30m`.',
-};
-
-/** The attribute for the times to wait, which the provider keeps to itself. */
-function timeoutsAttribute(): Attribute {
-  const own = { field: undefined, behavior: create(FieldBehaviorSchema), factOf: undefined };
-  const attributes = Object.entries(timeoutNotes).map(
-    ([name, note]): Attribute => ({
-      ...own,
-      name,
-      role: 'timeouts',
-      mode: 'optional',
-      collection: 'one',
-      element: 'string',
-      note,
-    }),
-  );
-  return {
-    ...own,
-    name: 'timeouts',
-    role: 'timeouts',
-    mode: 'optional',
-    collection: 'one',
-    element: objectShape(undefined, attributes),
-    note: 'How long to wait; 20 minutes each without it.',
-  };
 }
 
 function messageField(message: DescMessage, name: string): DescField & { message: DescMessage } {

@@ -21,8 +21,8 @@ export type Role =
   | 'secret'
   /** The number whose change sends a secret again. */
   | 'secret_version'
-  /** How long to wait; the provider's own. */
-  | 'timeouts';
+  /** The provider's own: in the state, and never sent. */
+  | 'own';
 
 /** The type of an element: a plain one, or an object. */
 export type Element = 'string' | 'number' | 'bool' | ObjectShape;
@@ -34,7 +34,7 @@ export interface Attribute {
   readonly mode: Mode;
   readonly collection: Collection;
   readonly element: Element;
-  /** The contract's field; absent for `timeouts`. */
+  /** The contract's field; absent for the provider's own. */
   readonly field: DescField | undefined;
   /** What the contract says of the field. */
   readonly behavior: FieldBehavior;
@@ -46,7 +46,7 @@ export interface Attribute {
 
 /** An object: the attributes that stand for a message's fields. */
 export interface ObjectShape {
-  /** The message; absent for `timeouts`. */
+  /** The message; absent for the provider's own. */
   readonly message: DescMessage | undefined;
   readonly attributes: readonly Attribute[];
   /** By name. */

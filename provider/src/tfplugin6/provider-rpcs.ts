@@ -2,7 +2,6 @@
  * The calls about the provider as a whole and about its data sources.
  */
 
-import type { Api } from '../engine/api.js';
 import { DiagnosticError, problem } from '../engine/diagnostic.js';
 import { readDataSource, validateDataSource } from '../engine/read.js';
 import { providerType } from '../schema/provider-shape.js';
@@ -10,7 +9,7 @@ import { isUnknown, type ObjectValue } from '../value/value.js';
 import { decodeObject, encodeDynamic } from './dynamic-value.js';
 import { told } from './resource-rpcs.js';
 import type { Rpcs } from './rpc.js';
-import type { Session } from './session.js';
+import type { Connection, Session } from './session.js';
 
 /** The calls of this file. */
 export type ProviderRpcs = Rpcs<
@@ -25,7 +24,7 @@ export type ProviderRpcs = Rpcs<
 /** What these calls need from outside. */
 export interface ProviderEffects {
   /** Makes the client for a configuration, all of it known. Throws DiagnosticError. */
-  readonly connect: (config: ObjectValue) => Promise<Api>;
+  readonly connect: (config: ObjectValue) => Promise<Connection>;
   /** Ends all waiting. */
   readonly stop: () => void;
 }

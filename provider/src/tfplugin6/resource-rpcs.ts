@@ -90,7 +90,8 @@ async function plan(
     config: isNull(request.proposedNewState) ? null : decodeObject(request.config, type),
     private: decodePrivate(kept),
   };
-  const planned = await planResource(shape, question, session.effects);
+  const effects = { ...session.effects, disruptionLimit: session.disruptionLimit };
+  const planned = await planResource(shape, question, effects);
   return {
     plannedState: encodeDynamic(planned.planned),
     requiresReplace: planned.replace.map(encodePath),

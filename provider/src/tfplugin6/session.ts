@@ -3,6 +3,7 @@
  * resource types, and whether Terraform asked it to stop.
  */
 import type { Validator } from '@bufbuild/protovalidate';
+import type { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { Api } from '../engine/api.js';
 import { type Diagnostic, DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { Files } from '../engine/files.js';
@@ -18,13 +19,20 @@ export interface SessionEffects {
   readonly loadValidator: () => Promise<Validator>;
 }
 
+/** What the provider's configuration leads to. */
+export interface Connection {
+  readonly api: Api;
+  /** The most that a change may cost; undefined for all. */
+  readonly disruptionLimit: Disruption | undefined;
+}
+
 /** The state of a provider process. */
 export class Session {
   readonly effects: SessionEffects;
   private precision: Precision = 'two_steps';
   private readonly shapes = resourceShapes();
   private dataSources: ReadonlyMap<string, DataSourceShape> | undefined;
-  private configured: Api | 'unknown' | undefined;
+  private configured: Connection | 'unknown' | undefined;
   private validator: Promise<Validator> | undefined;
 
   constructor(effects: SessionEffects) {
@@ -32,8 +40,8 @@ export class Session {
   }
 
   /** Sets the control plane; `unknown` while the provider's configuration isn't known yet. */
-  configure(api: Api | 'unknown'): void {
-    this.configured = api;
+  configure(connection: Connection | 'unknown'): void {
+    this.configured = connection;
   }
 
   /** Takes note of Terraform's version, which is known from the provider's configuration on. */
@@ -68,7 +76,12 @@ export class Session {
         ),
       ]);
     }
-    return this.configured;
+    return this.configured.api;
+  }
+
+  /** The most that a change may cost, as far as that is known; undefined for all. */
+  get disruptionLimit(): Disruption | undefined {
+    return typeof this.configured === 'object' ? this.configured.disruptionLimit : undefined;
   }
 
   /** A resource type's shape. Throws DiagnosticError for a type that there isn't. */

@@ -47,6 +47,8 @@ export function worstDisruption(changes: readonly FieldChange[]): Disruption {
 interface Inherited {
   readonly immutable: boolean;
   readonly disruption: Disruption;
+  /** Whether it describes other resources, which are replaced for what is immutable in them. */
+  readonly isBlueprint: boolean;
 }
 
 interface Pair extends Inherited {
@@ -55,20 +57,26 @@ interface Pair extends Inherited {
   readonly path: string;
 }
 
-const nothingInherited: Inherited = { immutable: false, disruption: Disruption.LIVE };
+const nothingInherited: Inherited = {
+  immutable: false,
+  disruption: Disruption.LIVE,
+  isBlueprint: false,
+};
 
 function compareMessages(pair: Pair & { readonly desc: DescMessage }, into: FieldChange[]): void {
   for (const field of pair.desc.fields) {
     const own = behaviorOf(field);
     if (own.outputOnly) continue;
+    const isBlueprint = pair.isBlueprint || own.blueprint;
     compareField(
       field,
       {
         before: readField(pair.before as Message, field),
         after: readField(pair.after as Message, field),
         path: fieldPath(pair.path, field),
-        immutable: pair.immutable || own.immutable,
+        immutable: pair.immutable || (own.immutable && !isBlueprint),
         disruption: own.disruption || pair.disruption,
+        isBlueprint,
       },
       into,
     );
@@ -116,7 +124,7 @@ function compareParts(desc: DescMessage, pair: Pair, into: FieldChange[]): void 
   const message = (pair.before ?? pair.after) as Message;
   let { immutable, disruption } = pair;
   walkImmutable({ desc, message, path: '' }, () => {
-    immutable = true;
+    immutable ||= !pair.isBlueprint;
   });
   walkDisruptive({ desc, message, path: '' }, ({ field }) => {
     disruption = Math.max(disruption, behaviorOf(field).disruption);
@@ -135,7 +143,10 @@ function changed(field: DescField, pair: Pair): FieldChange {
   return asChange(pair.path, isEffective ? pair : nothingInherited);
 }
 
-const asChange = (path: string, { immutable, disruption }: Inherited): FieldChange => ({
+const asChange = (
+  path: string,
+  { immutable, disruption }: Pick<Inherited, 'immutable' | 'disruption'>,
+): FieldChange => ({
   path,
   immutable,
   disruption: immutable ? Disruption.REPLACE : disruption,
