@@ -6,9 +6,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { providerFunctions } from '../src/function/functions.js';
 import { dataSourceShapes } from '../src/schema/data-source-shape.js';
 import { resourceShapes, typePrefix } from '../src/schema/resource-shape.js';
 import { dataSourceExample, importExample, subjectOf } from './docs/derived-examples.js';
+import { functionPage } from './docs/function-page.js';
 import { providerPage } from './docs/provider-page.js';
 import { dataSourcePage, resourcePage } from './docs/resource-page.js';
 
@@ -45,6 +47,9 @@ for (const [typeName, shapeOf] of resourceShapes()) {
     const text = dataSourcePage(source, { usage: sourceUsage });
     pages.set(`data-sources/${bare(source.typeName)}.md`, text);
   }
+}
+for (const [name, one] of providerFunctions) {
+  pages.set(`functions/${name}.md`, functionPage(one, example(`functions/${name}/function.tf`)));
 }
 
 const stale = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path);

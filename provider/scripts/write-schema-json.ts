@@ -4,7 +4,9 @@
  */
 import { writeFileSync } from 'node:fs';
 import {
+  type Function as FunctionSignature,
   Schema_Object_NestingMode as NestingMode,
+  type Function_Parameter as Parameter,
   type Schema,
   type Schema_Attribute,
   StringKind,
@@ -12,12 +14,13 @@ import {
 import { providerSchema } from '../src/schema/encode-schema.js';
 
 const utf8 = new TextDecoder();
-const { provider, resourceSchemas, dataSourceSchemas } = providerSchema();
+const { provider, resourceSchemas, dataSourceSchemas, functions } = providerSchema();
 if (provider === undefined) throw new Error('the schema of the provider itself is missing');
 const limiquantix = {
   provider: schemaJson(provider),
   resource_schemas: mapValues(resourceSchemas, schemaJson),
   data_source_schemas: mapValues(dataSourceSchemas, schemaJson),
+  functions: mapValues(functions, functionJson),
 };
 const json = {
   format_version: '1.0',
@@ -62,6 +65,25 @@ function descriptionJson(description: string, kind: StringKind | undefined): obj
   const markdown = kind === StringKind.MARKDOWN;
   return { description, description_kind: markdown ? 'markdown' : 'plain' };
 }
+
+function functionJson(signature: FunctionSignature): object {
+  const { description, summary, parameters, variadicParameter } = signature;
+  return {
+    description,
+    summary,
+    return_type: typeOf(signature.return?.type),
+    parameters: parameters.map(parameterJson),
+    ...(variadicParameter === undefined
+      ? {}
+      : { variadic_parameter: parameterJson(variadicParameter) }),
+  };
+}
+
+function parameterJson({ name, description, type }: Parameter): object {
+  return { name, description, type: typeOf(type) };
+}
+
+const typeOf = (json: Uint8Array | undefined): unknown => JSON.parse(utf8.decode(json));
 
 function mapValues<T>(map: { readonly [key: string]: T }, to: (value: T) => object): object {
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, to(value)]));

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { providerFunctions } from '../../provider/src/function/functions.js';
 import { resourceShapes } from '../../provider/src/schema/resource-shape.js';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
 import { emptyImage } from '../harness/empty-image.js';
@@ -66,9 +67,24 @@ describe.each([...resourceShapes()].map(([type, shape]) => ({ type, plural: shap
   },
 );
 
+test(
+  'has examples of functions that work',
+  async () => {
+    for (const name of providerFunctions.keys()) {
+      const terraform = await newTerraform(`function-${name}`, [`functions/${name}/function.tf`]);
+      await terraform.apply();
+      expect(await terraform.plan()).toMatchObject({ code: 0 });
+      await terraform.destroy();
+    }
+  },
+  exampleTimeoutMs,
+);
+
 test('has no example of what is not there', () => {
   const types = [...resourceShapes().keys()].sort();
   expect(readdirSync(join(examples, 'resources')).sort()).toEqual(types);
+  const functions = [...providerFunctions.keys()].sort();
+  expect(readdirSync(join(examples, 'functions')).sort()).toEqual(functions);
 });
 
 /** A working folder with copies of examples, initialized. */

@@ -5,6 +5,7 @@
 import type { DataSourceShape } from '../schema/data-source-shape.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { computedShape } from '../schema/shape.js';
+import { parseReference } from '../value/reference.js';
 import { isObject, isUnknown, type ObjectValue, record, type Value } from '../value/value.js';
 import type { Api } from './api.js';
 import { DiagnosticError, problem } from './diagnostic.js';
@@ -23,8 +24,6 @@ export async function readResource(
   return keepPrior(shape.object, prior, resourceToValue(shape, resource));
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 /**
  * The state to begin an import with: only the id, since Terraform refreshes it next. `text` is an
  * id, a name, or a project and a name with a slash between. Throws ApiError and DiagnosticError.
@@ -34,16 +33,14 @@ export async function importResource(
   text: string,
   api: Api,
 ): Promise<ObjectValue> {
-  const id = uuid.test(text) ? text.toLowerCase() : (await findOne(shape, text, api)).id;
+  const { id = (await findOne(shape, text, api)).id } = parseReference(text) ?? {};
   const nulls = shape.object.attributes.map(({ name }) => [name, null] as const);
   return record([...nulls, ['id', id]]);
 }
 
 async function findOne(shape: ResourceShape, text: string, api: Api): Promise<AnyResource> {
-  const slash = text.indexOf('/');
-  const name = text.slice(slash + 1);
-  const projectId = slash < 0 ? '' : text.slice(0, slash);
-  const found = await api.find(shape, { name, ...(projectId === '' ? {} : { projectId }) });
+  const { name = text, projectId } = parseReference(text) ?? {};
+  const found = await api.find(shape, { name, ...textEntry('projectId', projectId) });
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   const detail =

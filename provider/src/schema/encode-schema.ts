@@ -15,6 +15,7 @@ import {
 import { typeJson } from '../value/type.js';
 import { dataSourceShapes } from './data-source-shape.js';
 import { type Comments, describeAttribute } from './describe.js';
+import { functionSchemas } from './function-schema.js';
 import { providerArguments, providerDescription } from './provider-shape.js';
 import { resourceShapes } from './resource-shape.js';
 import { type Attribute, attributeType, type Collection, type ObjectShape } from './shape.js';
@@ -47,6 +48,7 @@ export function providerSchema(): GetProviderSchemaResponse {
     provider: configSchema(),
     resourceSchemas,
     dataSourceSchemas,
+    functions: functionSchemas(),
     serverCapabilities,
   });
 }

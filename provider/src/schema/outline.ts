@@ -2,6 +2,8 @@
  * The schema as a flat table that people and a gate can compare: what each attribute is, by its
  * path. Pure.
  */
+import { providerFunctions } from '../function/functions.js';
+import { typeJson } from '../value/type.js';
 import { dataSourceShapes } from './data-source-shape.js';
 import { resourceShapes } from './resource-shape.js';
 import type { ObjectShape } from './shape.js';
@@ -18,6 +20,11 @@ export function schemaOutline(): Outline {
     for (const source of dataSourceShapes(shape)) {
       lines.push(...outlineOf(`data ${source.typeName} `, source.object));
     }
+  }
+  for (const { name, parameters, variadic, returns } of providerFunctions.values()) {
+    const args = parameters.map(({ type }) => typeJson(type));
+    if (variadic !== undefined) args.push(`${typeJson(variadic.type)}...`);
+    lines.push([`function ${name}`, `(${args.join(', ')}) ${typeJson(returns)}`]);
   }
   return Object.fromEntries(lines.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

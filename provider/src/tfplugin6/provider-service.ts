@@ -5,6 +5,7 @@
 import { create, type DescMethod, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Provider } from '../../gen/tfplugin6_pb.js';
 import type { Method } from '../plugin/grpc-server.js';
+import { functionRpcs } from './function-rpcs.js';
 import { type ProviderEffects, providerRpcs } from './provider-rpcs.js';
 import { resourceRpcs } from './resource-rpcs.js';
 import type { AllRpcs } from './rpc.js';
@@ -20,6 +21,7 @@ export function providerService(
     ...unsupportedRpcs(),
     ...resourceRpcs(session),
     ...providerRpcs(session, effects),
+    ...functionRpcs(),
   };
   const methods = new Map<string, Method>();
   for (const method of Provider.methods) {

@@ -4,18 +4,20 @@
  */
 import { problem } from '../engine/diagnostic.js';
 import { encodeDiagnostics } from './diagnostics.js';
+import type { FunctionRpcs } from './function-rpcs.js';
 import type { ProviderRpcs } from './provider-rpcs.js';
 import type { ResourceRpcs } from './resource-rpcs.js';
 import type { AllRpcs, Rpcs } from './rpc.js';
 
 /** The calls of this file. */
-export type UnsupportedRpcs = Rpcs<Exclude<keyof AllRpcs, keyof ResourceRpcs | keyof ProviderRpcs>>;
+export type UnsupportedRpcs = Rpcs<
+  Exclude<keyof AllRpcs, keyof ResourceRpcs | keyof ProviderRpcs | keyof FunctionRpcs>
+>;
 
 /** Makes the functions. */
 export function unsupportedRpcs(): UnsupportedRpcs {
   return {
     getResourceIdentitySchemas: () => ({}),
-    getFunctions: () => ({}),
     getStates: () => refused('state stores'),
     upgradeResourceIdentity: () => refused('resource identities'),
     moveResourceState: ({ sourceTypeName }) =>
@@ -26,7 +28,6 @@ export function unsupportedRpcs(): UnsupportedRpcs {
     closeEphemeralResource: () => refused('ephemeral resources'),
     validateListResourceConfig: () => refused('list resources'),
     listResource: () => only({ diagnostic: refused('list resources').diagnostics }),
-    callFunction: ({ name }) => ({ error: { text: `this provider has no function ${name}` } }),
     validateStateStoreConfig: () => refused('state stores'),
     configureStateStore: () => refused('state stores'),
     readStateBytes: () => only(refused('state stores')),
