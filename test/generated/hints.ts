@@ -54,6 +54,8 @@ export const siblings: Readonly<Record<string, Readonly<Record<string, Value>>>>
 export const elsewhere: Readonly<Record<string, string>> = {
   'vm_fleet vm.disks': "a fleet's machines share no volume: tried under vm",
   'vm_fleet vm.nics': "a fleet's machines share no port: tried under vm",
+  'vm_fleet vm.source': 'a blueprint is made from no other source: refused by admission',
+  'vm_template vm.source': 'a template is made from no other source: refused by admission',
   'vm_fleet template_id': 'takes the place of vm, which is not supported yet: see the README',
   'image source': 'a new content is a new image: test/acceptance/provider/lifecycle.test.ts',
 };

@@ -116,7 +116,7 @@ test('keeps known addresses in the plan of a change, and says what needs a resta
   expect(plan.text).not.toContain('Changes to Outputs');
   workspace.write(vm(nics).replace('cores = 2', 'cores = 4') + output);
   const restart = await workspace.run('plan');
-  expect(restart.text).toContain('Changing cpu.cores restarts the workload');
+  expect(restart.text).toContain('cpu.cores 2 → 4: restarts the virtual machine');
   expect(restart.text).toContain('1 to change');
 });
 
