@@ -132,6 +132,31 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     }
   });
 
+  test.each(['RebootVirtualMachine', 'ResetVirtualMachine'])(
+    'does a %s, once, whichever call fails, and none that was called off',
+    async (method) => {
+      world.putVm({});
+      await world.settled();
+      for (let at = 1; ; at += 1) {
+        const id = `operation-${String(at).padStart(4, '0')}`;
+        world.putOperation(id, { method, argumentsJson: '{"force":true}' });
+        world.calls.length = 0;
+        world.fault = { at, afterEffect: at % 2 === 0 };
+        const failure = await world.reconcile().catch((error: Error) => error);
+        if (failure instanceof Error) await world.restartAgent();
+        const madeCalls = world.calls.length;
+        world.fault = undefined;
+        await world.reconcile();
+        expect(await world.driver.operationDone(vmId)).toBe(id);
+        expect(await world.reconcile()).toEqual([]);
+        expect(world.status()).toMatchObject({ powerState: RUNNING, restartCount: 0 });
+        if (madeCalls < at) break;
+      }
+      world.putOperation('operation-9999', { method, cancelRequested: true });
+      expect(await world.reconcile()).toEqual([]);
+    },
+  );
+
   test('is forced off when its guest ignores the removal', async () => {
     world.putVm({});
     await world.settled();

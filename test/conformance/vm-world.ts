@@ -17,6 +17,7 @@ import {
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { VirtualNetworkSchema } from '@limiquantix/proto/network/v1/network_pb.js';
 import { PortSchema } from '@limiquantix/proto/network/v1/port_pb.js';
+import { OperationSchema } from '@limiquantix/proto/operations/v1/operation_pb.js';
 import { StoragePoolSchema } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import { VolumeSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { provisionedFileOf } from '../../server/src/drivers/directory/layout.js';
@@ -124,6 +125,7 @@ const CHANGES: ReadonlySet<string> = new Set<keyof LibvirtApi>([
   'destroy',
   'undefine',
   'suspend',
+  'reset',
   'resume',
   'attachDevice',
   'detachDevice',
@@ -197,6 +199,11 @@ export class VmWorld implements Lookup {
         ...(previous?.status === undefined ? {} : { status: previous.status }),
       }),
     );
+  }
+
+  /** Adds an operation on the machine, or a newer version of it. */
+  putOperation(id: string, spec: MessageInitShape<typeof OperationSchema>['spec']): void {
+    this.#put('operation', create(OperationSchema, { id, spec: { targetId: vmId, ...spec } }));
   }
 
   /** Adds the volume behind a disk of the machine, and makes its file. */

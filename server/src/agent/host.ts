@@ -11,6 +11,7 @@ import { DirectoryPoolDriver } from '../drivers/directory/pool.js';
 import { DirectoryVolumeDriver } from '../drivers/directory/volume.js';
 import type { NodeFiles } from '../drivers/libvirt/node-files.js';
 import type { ObservedVm, VmAction } from '../drivers/libvirt/observed.js';
+import { createOperationDriver } from '../drivers/libvirt/operation-driver.js';
 import { VmDriver } from '../drivers/libvirt/vm-driver.js';
 import { Chassis, INTEGRATION_BRIDGE } from '../drivers/ovn/chassis.js';
 import type { HostKernel } from '../drivers/ovn/datapath.js';
@@ -162,6 +163,7 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
     new DirectoryPoolDriver({ nodeId, disks }),
     images,
     new DirectoryVolumeDriver({ nodeId, disks, lookup, usage: vms }),
+    createOperationDriver({ operationDone: (vmId) => vms.operationDone(vmId), poke }),
     gated(vms, keeper),
   ];
   return { drivers: drivers as unknown as readonly Driver[], keeper, vms, images };

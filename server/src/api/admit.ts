@@ -34,13 +34,15 @@ export interface Admission {
   readonly previous: AnyResource | undefined;
   /** `created_by` of children. */
   readonly createdBy: string;
+  /** The transaction that it becomes a part of; one of its own without it. */
+  readonly plan?: WritePlan | undefined;
 }
 
 /** Decides on a new or changed resource and plans its transaction. Throws what admission throws. */
 export function admit(context: ApiContext, admission: Admission): Admitted {
   const { type, next, previous } = admission;
   const result = decide(context, admission);
-  const plan = new WritePlan();
+  const plan = admission.plan ?? new WritePlan();
   const status = result.resource.status ?? (create(type.status) as AnyStatus);
   const resource = { ...result.resource, status };
   if (previous === undefined) plan.create(type, resource);

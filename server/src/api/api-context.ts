@@ -4,6 +4,7 @@
  */
 import { Code } from '@connectrpc/connect';
 import type { AdmissionTable } from '../decide/admission.js';
+import type { Clock } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
@@ -25,6 +26,7 @@ export interface ApiContext {
   /** A new id (UUIDv7). */
   readonly newId: () => string;
   readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
 }
 

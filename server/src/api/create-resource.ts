@@ -10,7 +10,7 @@ import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutOutputOnly } from '../resource/strip.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import { type Admitted, admit } from './admit.js';
+import { type Admission, type Admitted, admit } from './admit.js';
 import { type ApiContext, commitPlan } from './api-context.js';
 import { type Caller, nameOfCaller } from './caller.js';
 import { newHeader } from './header.js';
@@ -52,21 +52,21 @@ export async function createResource(context: ApiContext, request: CreateRequest
   const { outcome, revision } = await commitPlan(context, async () => {
     const known = await lookUp(context, request, input);
     if (known?.resourceId !== undefined) return answered(context, type, known.resourceId);
-    refuseTakenName(context, type, next);
-    checkReferences({
-      ...context,
-      lookup: context.view,
-      type,
-      resource: next,
-      previous: undefined,
-    });
-    const admitted = admit(context, { type, next, previous: undefined, createdBy });
+    const admitted = planCreation(context, { type, next, createdBy });
     if (request.validateOnly) return verdictOnly(context, type, admitted);
     known?.note(admitted.plan, next.id);
     return { ...admitted, plan: admitted.plan, verdict: undefined };
   });
   const { resource, verdict } = outcome;
   return { resource: revision === undefined ? resource : { ...resource, revision }, verdict };
+}
+
+/** Checks and plans a new resource with its whole header. Throws what admission throws. */
+export function planCreation(context: ApiContext, creation: Omit<Admission, 'previous'>): Admitted {
+  const { type, next } = creation;
+  refuseTakenName(context, type, next);
+  checkReferences({ ...context, lookup: context.view, type, resource: next, previous: undefined });
+  return admit(context, { ...creation, previous: undefined });
 }
 
 interface Outcome extends Stored {

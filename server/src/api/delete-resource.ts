@@ -48,14 +48,25 @@ function attempt(context: ApiContext, request: DeleteRequest) {
     return { plan, resource };
   }
   checkEtag(type, resource, etag);
+  const next = planDeletion(context, { type, id, plan });
+  if (validateOnly) return { plan: undefined, resource: next };
+  if (force) plan.forceDeletion(id);
+  return { plan, resource: next };
+}
+
+/** Checks and plans a request of deletion. Throws FAILED_PRECONDITION as `deleteResource` does. */
+export function planDeletion(
+  context: ApiContext,
+  deletion: { readonly type: ResourceType; readonly id: string; readonly plan: WritePlan },
+): AnyResource {
+  const { type, id, plan } = deletion;
+  const resource = mustFind(context, type, id);
   refuseProtected(type, resource);
   refuseOwned(context, type, resource);
   refuseUsed(context, type, resource);
   const next = deletedHeader(resource, { newId: context.newId, nowMs: context.nowMs() });
-  if (validateOnly) return { plan: undefined, resource: next };
   plan.requestDeletion(type, next, resource);
-  if (force) plan.forceDeletion(id);
-  return { plan, resource: next };
+  return next;
 }
 
 /** Whether a resource's deletion may go on where its node can't be asked. */

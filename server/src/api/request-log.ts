@@ -19,7 +19,7 @@ const sweepWritesMax = 100;
 
 /** A request that carries a `request_id`. */
 export interface IdentifiedRequest {
-  readonly type: ResourceType;
+  readonly type: Pick<ResourceType, 'type' | 'message'>;
   readonly caller: string;
   readonly requestId: string;
   /** What was asked for. */

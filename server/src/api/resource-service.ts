@@ -13,14 +13,19 @@ import { callerOf } from './caller.js';
 import { createResource, type Stored } from './create-resource.js';
 import { deleteResource } from './delete-resource.js';
 import { listResources } from './list-resources.js';
+import { customHandlers, customMethods } from './methods/table.js';
 import { updateResource } from './update-resource.js';
 import { invalidFields } from './validation.js';
 import { watchResources } from './watch-resources.js';
 
 /** Registers the services of all types. */
 export function registerResources(router: ConnectRouter, context: ApiContext): void {
+  const table = customMethods();
   for (const type of context.types.types) {
-    router.service(type.service, standardMethods(context, type));
+    router.service(type.service, {
+      ...customHandlers(context, type.service, table),
+      ...standardMethods(context, type),
+    });
   }
 }
 
@@ -43,7 +48,7 @@ interface StandardRequest extends Message {
 
 type Handler = (request: StandardRequest, context: HandlerContext) => unknown;
 
-/** One type's methods; what isn't standard stays unimplemented here. */
+/** One type's standard methods; the others are in `methods/`. */
 function standardMethods(
   context: ApiContext,
   type: ResourceType,

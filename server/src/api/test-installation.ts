@@ -133,6 +133,7 @@ async function openContext(
     validate,
     newId: createIds({ nowMs, randomBytes }),
     nowMs,
+    clock,
     random: options.random ?? (() => 0.5),
   };
 }

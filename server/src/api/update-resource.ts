@@ -9,7 +9,7 @@ import { type FieldChange, intentChanges, worstDisruption } from '../resource/ch
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import { type Admitted, admit } from './admit.js';
+import { type Admission, type Admitted, admit } from './admit.js';
 import { type ApiContext, commitPlan, mustFind } from './api-context.js';
 import { type Caller, nameOfCaller } from './caller.js';
 import { refuseTakenName, type Stored, unsupportedNotices } from './create-resource.js';
@@ -44,29 +44,47 @@ function attempt(context: ApiContext, request: UpdateRequest) {
   checkEtag(type, previous, request.etag);
   refuseLeaving(type, previous);
   const masked = applyMask(type, { previous, input, paths });
-  const changes = intentChanges(type, previous, masked);
-  refuseImmutable(type, changes);
-  if (changes.length === 0) {
+  const createdBy = nameOfCaller(request.caller);
+  const admitted = planChange(context, { type, next: masked, previous, createdBy });
+  if (admitted === undefined) {
     const verdict = validateOnly ? create(VerdictSchema) : undefined;
     return { plan: undefined, resource: previous, verdict };
   }
-  context.validate(type.message, masked);
-  checkReferences({ ...context, lookup: context.view, type, resource: masked, previous });
-  refuseTakenName(context, type, masked);
-  const sources = { newId: context.newId, nowMs: context.nowMs() };
-  const next = changedHeader(masked, changes, sources);
-  const createdBy = nameOfCaller(request.caller);
-  const admitted = admit(context, { type, next, previous, createdBy });
   if (!validateOnly) return { ...admitted, verdict: undefined };
-  const verdict = verdictOf(context, type, changes, admitted);
+  const verdict = verdictOf(context, type, admitted);
   return { plan: undefined, resource: admitted.resource, verdict };
+}
+
+/** A changed resource, planned. */
+export interface PlannedChange extends Admitted {
+  readonly changes: readonly FieldChange[];
+}
+
+/**
+ * Checks and plans a change of a resource; undefined where nothing differs. `next` has the header
+ * that was; it moves on here. Throws what admission throws.
+ */
+export function planChange(
+  context: ApiContext,
+  change: Admission & { readonly previous: AnyResource },
+): PlannedChange | undefined {
+  const { type, next: wanted, previous } = change;
+  refuseLeaving(type, previous);
+  const changes = intentChanges(type, previous, wanted);
+  refuseImmutable(type, changes);
+  if (changes.length === 0) return undefined;
+  context.validate(type.message, wanted);
+  checkReferences({ ...context, lookup: context.view, type, resource: wanted, previous });
+  refuseTakenName(context, type, wanted);
+  const sources = { newId: context.newId, nowMs: context.nowMs() };
+  const next = changedHeader(wanted, changes, sources);
+  return { ...admit(context, { ...change, next }), changes };
 }
 
 function verdictOf(
   context: ApiContext,
   type: ResourceType,
-  changes: readonly FieldChange[],
-  { verdict, resource }: Admitted,
+  { changes, verdict, resource }: PlannedChange,
 ) {
   return create(VerdictSchema, {
     disruption: worstDisruption(changes),

@@ -6,10 +6,12 @@ import { AgentHub } from '../api/agent-hub.js';
 import type { ApiContext } from '../api/api-context.js';
 import { ForcedDeletions } from '../api/forced-deletions.js';
 import { StatusWriter } from '../api/status-writer.js';
+import { operationRules } from '../decide/operation-rules.js';
 import { Allocation } from '../drivers/control/allocation.js';
 import { NodeControlDriver } from '../drivers/control/node.js';
 import type { NodeLinks } from '../drivers/control/node-links.js';
 import { objectDriver, supportedDriver } from '../drivers/control/object.js';
+import { OperationControlDriver } from '../drivers/control/operation.js';
 import { StoragePoolControlDriver } from '../drivers/control/storage-pool.js';
 import { VmControlDriver } from '../drivers/control/vm.js';
 import { VolumeControlDriver } from '../drivers/control/volume.js';
@@ -149,5 +151,6 @@ function makeDrivers(parts: DriverParts) {
     const driver = own.find((one) => one.type === type.type) ?? objectDriver(type);
     return supportedDriver(type, driver, parts.context.support);
   });
-  return { drivers, images };
+  const operations = new OperationControlDriver(operationRules) as unknown as Driver;
+  return { drivers: [...drivers, operations], images };
 }

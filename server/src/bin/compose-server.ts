@@ -165,7 +165,7 @@ async function openContext(
   onStop(() => view.stop());
   const support = options.simulate === 0 ? realSupport : fullSupport;
   const validate = createValidate();
-  return { types, store, view, admission, support, validate, newId, nowMs, random };
+  return { types, store, view, admission, support, validate, newId, nowMs, clock, random };
 }
 
 interface ApiParts {

@@ -7,12 +7,14 @@ import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
 import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
+import type { Operation } from '@limiquantix/proto/operations/v1/operation_pb.js';
 import type { Image } from '@limiquantix/proto/storage/v1/image_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { writeField } from '../resource/field-access.js';
 import type { Lookup, ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
+import { isEnded } from './operation.js';
 import { isSpanned } from './pool-span.js';
 
 /** The ids of the nodes that a resource concerns, as the view has it. */
@@ -77,6 +79,7 @@ export const nodeTypes: readonly TypeName[] = [
   'volume',
   'network',
   'port',
+  'operation',
   'vm',
 ];
 
@@ -105,6 +108,11 @@ const rules: ReadonlyMap<TypeName, Rule> = new Map([
       return ports.concat(ports.flatMap(({ id }) => networkKeyOf(lookup.get<Port>('port', id))));
     },
     statusFields: ['node_id', 'nics'],
+  }),
+  rule<Operation>('operation', {
+    nodes: (operation) => [isEnded(operation) ? '' : (operation.spec?.nodeId ?? '')],
+    needs: () => [],
+    statusFields: [],
   }),
   rule<Volume>('volume', {
     nodes: (volume) => [volume.status?.nodeId ?? ''],

@@ -3,7 +3,7 @@
  * Pure: a message is copied before it is changed, and returned as it is where there is nothing to
  * leave out.
  */
-import { clone } from '@bufbuild/protobuf';
+import { clone, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { createWalk, type Walk, writeField } from './field-access.js';
 import type { AnyResource } from './resource.js';
 import type { ResourceType } from './type-registry.js';
@@ -13,22 +13,26 @@ const walkOutputOnly = createWalk((behavior) => behavior.outputOnly);
 
 /** The resource without its secrets: what may be answered, logged or shown. */
 export function withoutSecrets<R extends AnyResource>(type: ResourceType, resource: R): R {
-  return without(walkSecrets, type, resource);
+  return without(walkSecrets, type.message, resource);
+}
+
+/** Any message without its secrets, such as a request. */
+export function messageWithoutSecrets<M extends Message>(desc: DescMessage, message: M): M {
+  return without(walkSecrets, desc, message);
 }
 
 /** The resource without what clients can't set: its status and the server's part of the header. */
 export function withoutOutputOnly<R extends AnyResource>(type: ResourceType, resource: R): R {
-  return without(walkOutputOnly, type, resource);
+  return without(walkOutputOnly, type.message, resource);
 }
 
-function without<R extends AnyResource>(walk: Walk, type: ResourceType, resource: R): R {
-  const desc = type.message;
+function without<M extends Message>(walk: Walk, desc: DescMessage, resource: M): M {
   let found = false;
   walk({ desc, message: resource, path: '' }, () => {
     found = true;
   });
   if (!found) return resource;
-  const copy = clone(desc, resource) as R;
+  const copy = clone(desc, resource) as M;
   walk({ desc, message: copy, path: '' }, ({ parent, field }) => {
     writeField(parent, field, undefined);
   });

@@ -21,6 +21,7 @@ import {
 import type { Decision, ObservedDomain, ObservedVm, VmAction } from './observed.js';
 import { changesBetween, isSameDisk, isSameNic, type PlanChange, samePlan } from './plan.js';
 import { decidePower } from './power.js';
+import type { PowerOrders } from './power-orders.js';
 import type { DomainReading } from './read-domain.js';
 import { macsOf, type Wanted } from './wanted.js';
 
@@ -47,6 +48,7 @@ export interface DifferenceInput {
   readonly observed: ObservedVm;
   readonly wanted: Wanted;
   readonly node: NodeFrame;
+  readonly orders: PowerOrders;
   readonly nowMs: number;
 }
 
@@ -68,6 +70,7 @@ export function decideVm(input: DifferenceInput): Decision {
     attempts: observed.attempts,
     nowMs: input.nowMs,
     restartFor,
+    orders: input.orders,
   });
   const isAttaching = devices.actions.some(({ kind }) => kind === 'attach');
   const definition = isAttaching ? [] : definitionSteps(input, domain);
@@ -99,6 +102,7 @@ export function marksOf({ vm, observed }: Pick<DifferenceInput, 'vm' | 'observed
     restarts: known?.restarts ?? vm.status?.restartCount ?? 0,
     restartsInRow: known?.restartsInRow ?? 0,
     startedAtMs: known?.startedAtMs ?? 0,
+    operationId: known?.operationId ?? '',
     vmId: vm.id,
     projectId: vm.projectId,
     generation: vm.generation,

@@ -47,6 +47,7 @@ const marks: Marks = {
   restarts: 3,
   restartsInRow: 2,
   startedAtMs: 1_795_417_404_106,
+  operationId: '',
 };
 const frame: DomainFrame = {
   marks,

@@ -38,6 +38,8 @@ export interface Marks {
   readonly restartsInRow: number;
   /** When it was last started, in milliseconds since 1970; 0 for never. */
   readonly startedAtMs: number;
+  /** The newest operation that was carried out; empty for none. Ids of operations are ordered. */
+  readonly operationId: string;
 }
 
 /** What a definition is made of, beside the plan. */
@@ -98,6 +100,7 @@ export function marksXml(marks: Marks, namespaced: boolean): XmlElement {
     restarts: marks.restarts,
     'restarts-in-row': marks.restartsInRow,
     'started-at': marks.startedAtMs,
+    ...(marks.operationId !== '' && { operation: marks.operationId }),
   });
 }
 

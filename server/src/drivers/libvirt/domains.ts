@@ -76,6 +76,7 @@ export class Domains {
       restarts: 0,
       restartsInRow: 0,
       startedAtMs: 0,
+      operationId: '',
     };
   }
 
@@ -225,6 +226,9 @@ export class Domains {
         return await orUndefined(api.destroy(ref, 0), OPERATION_INVALID, NO_DOMAIN);
       case 'suspend':
         return await orUndefined(api.suspend(ref), OPERATION_INVALID);
+      case 'reset':
+        await orUndefined(api.reset(ref), OPERATION_INVALID);
+        return await setMarks(api, ref, action.marks);
       case 'resume':
         this.#note(vmId, Attempt.resume);
         return await orUndefined(api.resume(ref), OPERATION_INVALID);
@@ -339,6 +343,8 @@ function describe(action: VmAction): string {
       return 'shut the guest down';
     case 'destroy':
       return 'force the guest off';
+    case 'reset':
+      return 'reset the guest';
     case 'suspend':
       return 'halt the guest';
     case 'resume':

@@ -39,6 +39,7 @@ export type VmAction =
   | { readonly kind: 'start'; readonly paused: boolean; readonly marks: Marks }
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'destroy' }
+  | { readonly kind: 'reset'; readonly marks: Marks }
   | { readonly kind: 'suspend' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'attach'; readonly device: string; readonly xml: string }

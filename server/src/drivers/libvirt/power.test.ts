@@ -10,6 +10,7 @@ import type { Marks } from './domain-xml.js';
 import type { Decision, ObservedDomain } from './observed.js';
 import type { DomainPlan } from './plan.js';
 import { decidePower, RESUME_AGAIN_MS, SHUTDOWN_DEADLINE_MS } from './power.js';
+import type { PowerOrders } from './power-orders.js';
 import type { DomainReading } from './read-domain.js';
 
 const NOW = 10_000_000;
@@ -54,6 +55,7 @@ interface Given {
   readonly marks?: Partial<Marks>;
   readonly attempts?: Record<string, number>;
   readonly restartFor?: string[];
+  readonly orders?: PowerOrders;
 }
 
 function decide(given: Given): Decision {
@@ -68,6 +70,7 @@ function decide(given: Given): Decision {
     restarts: 0,
     restartsInRow: 0,
     startedAtMs: NOW - 1_000,
+    operationId: '',
     ...given.marks,
   };
   return decidePower({
@@ -77,6 +80,7 @@ function decide(given: Given): Decision {
     attempts: new Map(Object.entries(given.attempts ?? {})),
     nowMs: NOW,
     restartFor: given.restartFor ?? [],
+    orders: given.orders ?? {},
   });
 }
 

@@ -9,6 +9,7 @@ import { effective } from '../../resource/default-values.js';
 import { DomainState, PausedReason, ShutoffReason } from '../../wire/libvirt/constants.js';
 import type { Marks } from './domain-xml.js';
 import type { Decision, ObservedDomain, VmAction } from './observed.js';
+import type { PowerOrders } from './power-orders.js';
 
 /** From the first request to shut down until the guest is forced off. */
 export const SHUTDOWN_DEADLINE_MS = 30_000;
@@ -43,16 +44,23 @@ export interface PowerInput {
   readonly nowMs: number;
   /** Paths of the fields for which a running guest must be restarted. */
   readonly restartFor: readonly string[];
+  /** What operations ask for. */
+  readonly orders: PowerOrders;
 }
 
 /** Decides on the next step towards the wanted power state. */
 export function decidePower(input: PowerInput): Decision {
   const wanted = wantedPower(input.vm);
+  const { stop, reboot, reset } = input.orders;
   if (input.domain.live === undefined) return wanted === 'off' ? NOTHING : decideStart(input);
   if (isStartingUp(input.domain)) return awaitStart(input);
-  if (wanted === 'off') return decideStop(input, 'to be shut down');
+  if (wanted === 'off') return decideStop(input, 'to be shut down', stop?.patienceMs);
   if (input.restartFor.length > 0) {
     return decideStop(input, `to be restarted for ${input.restartFor.join(', ')}`);
+  }
+  if (reboot !== undefined) return decideStop(input, 'to be started again', reboot.patienceMs);
+  if (reset !== undefined) {
+    return act({ kind: 'reset', marks: { ...input.marks, operationId: reset.id } });
   }
   return decideRun(input, wanted);
 }
@@ -92,10 +100,12 @@ function wantedPower(vm: VirtualMachine): 'running' | 'paused' | 'off' {
 }
 
 function decideStart(input: PowerInput): Decision {
-  const { vm, marks, domain, nowMs } = input;
+  const { vm, marks, domain, nowMs, orders } = input;
   const paused = wantedPower(vm) === 'paused';
-  const started = { ...marks, power: 'running' as const, startedAtMs: nowMs };
-  if (marks.power !== 'running') {
+  // A start does what reboots and resets wanted, too.
+  const operationId = orders.newestId ?? marks.operationId;
+  const started = { ...marks, power: 'running' as const, startedAtMs: nowMs, operationId };
+  if (marks.power !== 'running' || orders.newestId !== undefined) {
     return act({ kind: 'start', paused, marks: { ...started, restartsInRow: 0 } });
   }
   const refusal = refuseRestart(vm, domain.reason);

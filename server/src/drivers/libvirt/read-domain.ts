@@ -84,6 +84,7 @@ function readMarks(domain: XmlElement): Marks | undefined {
     restarts: toNumber(attributes['restarts']),
     restartsInRow: toNumber(attributes['restarts-in-row']),
     startedAtMs: toNumber(attributes['started-at']),
+    operationId: attributes['operation'] ?? '',
   };
 }
 

@@ -30,6 +30,7 @@ import { CONSOLE_LOG, type NodeFiles } from './node-files.js';
 import type { ObservedVm, VmAction } from './observed.js';
 import type { Accelerator } from './plan.js';
 import { decideStop, isStartingUp } from './power.js';
+import { powerOrders } from './power-orders.js';
 import { LibvirtSession } from './session.js';
 import { powerStateOf, reportStatus } from './status.js';
 import { type VolumeFile, type Wanted, wantedPlan } from './wanted.js';
@@ -123,7 +124,8 @@ export class VmDriver
     const wanted = this.#wanted(vm, observed, lookup);
     const consoleLogPath = `${files.folderOf(vm.id)}/${CONSOLE_LOG}`;
     const node = { bridge, cacheMode, consoleLogPath };
-    const input = { vm, observed, wanted, node, nowMs };
+    const orders = powerOrders(vm.id, observed.domain?.config.marks, lookup);
+    const input = { vm, observed, wanted, node, nowMs, orders };
     const decision = decideVm(input);
     const status = reportStatus({ ...input, decision, pendingPaths: pendingPaths(input) });
     const { actions, againAfterMs } = decision;
@@ -172,6 +174,11 @@ export class VmDriver
   /** The ports that the domains running on this node are plugged into. */
   runningPortIds(): Promise<ReadonlySet<string>> {
     return this.#domains.runningPortIds();
+  }
+
+  /** The newest operation that was carried out on a machine; empty for none. */
+  async operationDone(vmId: string): Promise<string> {
+    return (await this.#domains.observe(vmId))?.config.marks?.operationId ?? '';
   }
 
   /** Whether a running guest has the volume open. */
