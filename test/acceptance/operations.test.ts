@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, Code, createClient } from '@connectrpc/connect';
+import { NodeService } from '@limiquantix/proto/compute/v1/node_service_pb.js';
 import { PowerState, type VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
 import {
@@ -125,6 +126,39 @@ it('refuses what makes no sense for a machine that is off, and what nothing can 
   const console = vms.getConsole({ id: vmId });
   await expect(console).rejects.toThrow(/GetConsole is not supported: no driver/);
   await expect(console).rejects.toMatchObject({ code: Code.Unimplemented });
+});
+
+it('takes a snapshot and copies a machine, as objects on simulated hosts', async () => {
+  const taken = await ended(vms.createSnapshot({ id: vmId, name: 'before' }));
+  expect(taken.status?.phase).toBe(Phase.SUCCEEDED);
+  const snapshotId = taken.status?.resultId ?? '';
+  const { snapshots } = await vms.listSnapshots({ id: vmId });
+  expect(snapshots.map(({ id }) => id)).toEqual([snapshotId]);
+  const removed = await ended(vms.deleteSnapshot({ id: vmId, snapshotId }));
+  expect(removed.status?.phase).toBe(Phase.SUCCEEDED);
+  expect((await vms.listSnapshots({ id: vmId })).snapshots).toEqual([]);
+});
+
+it('drains a node: says of each machine why it stays, and stops none', async () => {
+  await ended(vms.startVirtualMachine({ id: vmId }));
+  const nodes = createClient(NodeService, createTransport(server.profile));
+  const { nodes: all } = await nodes.listNodes({});
+  const id = all[0]?.id ?? '';
+  const { vms: judged, complete } = await nodes.previewDrain({ id });
+  expect(judged).toMatchObject([
+    { vmId, vmName: 'web', reason: expect.stringMatching(/NOT_SUPP/) },
+  ]);
+  expect(complete).toBe(false);
+  const drained = await ended(nodes.drainNode({ id }));
+  expect(drained.status).toMatchObject({
+    phase: Phase.FAILED,
+    error: { reason: 'NOT_SUPPORTED' },
+    items: { [vmId]: { name: 'web', phase: Phase.FAILED } },
+  });
+  expect((await machine()).status?.powerState).toBe(PowerState.RUNNING);
+  expect((await nodes.getNode({ id })).node?.spec?.schedulable).toBe(false);
+  const decommissioned = nodes.decommissionNode({ id });
+  await expect(decommissioned).rejects.toMatchObject({ code: Code.FailedPrecondition });
 });
 
 it('does not cancel what has ended or can only be undone', async () => {

@@ -1,6 +1,7 @@
 import { silentLog } from '../log.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { startHousekeeping } from './housekeeping.js';
+import { sweepRequests } from './request-log.js';
 import { startTestInstallation } from './test-installation.js';
 
 it('renews the certificate and forgets old requests every hour', async () => {
@@ -18,7 +19,9 @@ it('renews the certificate and forgets old requests every hour', async () => {
   let asked: () => void = () => undefined;
   const first = new Promise<void>((resolve) => (asked = resolve));
   const stop = startHousekeeping({
-    store,
+    forget: async () => {
+      await sweepRequests(store, clock.nowMs());
+    },
     clock,
     log: silentLog,
     keyPair: async () => {

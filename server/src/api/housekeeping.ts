@@ -1,16 +1,15 @@
 /**
- * What has to be done now and then: forgetting old requests, and renewing the server's certificate
+ * What has to be done now and then: forgetting what is old, and renewing the server's certificate
  * before its end. A failure is logged and tried again the next time.
  */
 import type { KeyPair } from '../identity/certificate-authority.js';
 import type { Log } from '../log.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
-import type { Store } from '../store/store.js';
-import { sweepRequests } from './request-log.js';
 
 /** What housekeeping works with. */
 export interface HousekeepingOptions {
-  readonly store: Store;
+  /** Forgets what is no longer needed. */
+  readonly forget: () => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
   /** The certificate to use: the one in use, or a new one where its end is near. */
@@ -23,12 +22,12 @@ const everyMs = 60 * 60 * 1000;
 
 /** Begins; returns what ends it. */
 export function startHousekeeping(options: HousekeepingOptions): () => void {
-  const { store, clock, log, keyPair, setKeyPair } = options;
+  const { forget, clock, log, keyPair, setKeyPair } = options;
   let cancel: Cancel;
   let inUse: KeyPair | undefined;
   let isStopped = false;
   const work = async (): Promise<void> => {
-    await sweepRequests(store, clock.nowMs());
+    await forget();
     const next = await keyPair();
     if (inUse !== undefined && next.certificatePem !== inUse.certificatePem) {
       setKeyPair(next);

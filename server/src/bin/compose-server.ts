@@ -10,9 +10,11 @@ import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { createAgentService } from '../api/agent-service.js';
 import type { ApiContext } from '../api/api-context.js';
 import { callerOf } from '../api/caller.js';
+import { forgetOperations } from '../api/forget-operations.js';
 import { startHousekeeping } from '../api/housekeeping.js';
 import { ensureNode, joinNode } from '../api/join-node.js';
 import { parseListenAddress } from '../api/listen.js';
+import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
 import { registerTokens } from '../api/token-service.js';
@@ -124,7 +126,10 @@ async function compose(
   onStop(() => api.close());
   onStop(
     startHousekeeping({
-      store: context.store,
+      forget: async () => {
+        await sweepRequests(context.store, clock.nowMs());
+        await forgetOperations(context);
+      },
       clock,
       log,
       keyPair: () => serverKeyPair(options, authority),

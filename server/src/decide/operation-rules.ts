@@ -12,6 +12,7 @@ import { ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { isReady } from '../resource/conditions.js';
 import { readyOf } from '../resource/ready.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
+import { drainRule } from './drain.js';
 import {
   argumentsOf,
   failure,
@@ -27,6 +28,9 @@ export function wantedPowerOf(vm: VirtualMachine): PowerState {
   return vm.spec?.powerState || PowerState.RUNNING;
 }
 
+/** The resource that it works on is deleted, and goes. */
+const endsTarget: OperationRule = { cancellable: false, endsTarget: true, judge: () => success };
+
 /** The rule of each method that answers with an operation, by the method's name. */
 export const operationRules: ReadonlyMap<string, OperationRule> = new Map([
   rule('StartVirtualMachine', power(startState)),
@@ -39,7 +43,8 @@ export const operationRules: ReadonlyMap<string, OperationRule> = new Map([
   rule('CreateSnapshot', makes('vm_snapshot')),
   rule('DeleteSnapshot', removes('vm_snapshot', deletedSnapshot)),
   rule('CloneVirtualMachine', makes('vm')),
-  rule('ConvertToTemplate', makes('vm_template')),
+  rule('DrainNode', drainRule),
+  rule('DecommissionNode', endsTarget),
 ]);
 
 function rule<R extends AnyResource>(

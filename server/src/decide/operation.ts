@@ -6,6 +6,7 @@ import { type DescMessage, fromJson, type MessageShape } from '@bufbuild/protobu
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   type Operation,
+  type OperationItem,
   OperationPhase as Phase,
 } from '@limiquantix/proto/operations/v1/operation_pb.js';
 import type { Lookup } from '../resource/lookup.js';
@@ -28,6 +29,8 @@ export type Judgement =
       /** A stable word in UPPER_SNAKE. */
       readonly reason: string;
       readonly message: string;
+      /** For work on several resources, what became of each. */
+      readonly items?: { [id: string]: OperationItem };
     };
 
 /** What a rule rests on. */
@@ -43,6 +46,8 @@ export interface OperationRule<R extends AnyResource = AnyResource> {
   readonly judge: (input: OperationInput<R>) => Judgement;
   /** Whether it can be called off before its end. */
   readonly cancellable: boolean;
+  /** Whether the end of the resource that it works on is what it is for. */
+  readonly endsTarget?: boolean;
   /** Resources that it waits for, besides the one that it works on. */
   readonly follows?: (operation: Operation) => readonly ResourceKey[];
 }
@@ -79,6 +84,7 @@ export function judgeOperation(
     return failure('DEADLINE_EXCEEDED', `it was not done before its deadline${last}`);
   }
   const target = lookup.get(spec?.targetType ?? '', spec?.targetId ?? '');
+  if (rule.endsTarget) return target === undefined ? success : going('it is being removed');
   if (target === undefined || target.deletionRequestedAt !== undefined) {
     return failure('TARGET_GONE', `${spec?.targetType} ${spec?.targetName} is gone or going`);
   }

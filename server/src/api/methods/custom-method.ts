@@ -67,22 +67,53 @@ export function edits<I extends DescMessage, O extends DescMessage, R extends An
     async serve({ context, request, call }) {
       const type = typeOfService(context, method);
       const { id, etag = '' } = request as unknown as { id: string; etag?: string };
-      const createdBy = nameOfCaller(callerOf(call));
-      const { outcome, revision } = await commitPlan(context, () => {
-        const previous = mustFind(context, type, id);
-        checkEtag(type, previous, etag);
-        const next = clone(type.message, previous) as R;
-        edit(next, request as MessageShape<I>, context);
-        const planned = planChange(context, { type, next, previous, createdBy });
-        if (planned === undefined) return { plan: undefined, resource: previous };
-        refuseUnsupported(context, { method, type, next: planned.resource, previous });
-        return planned;
-      });
-      const resource =
-        revision === undefined ? outcome.resource : { ...outcome.resource, revision };
+      const resource = await editResource<R>(
+        { context, request, call },
+        {
+          method,
+          type,
+          id,
+          etag,
+          edit: (copy) => edit(copy, request as MessageShape<I>, context),
+        },
+      );
       return { [fieldFor(method, type.message)]: withoutSecrets(type, resource) };
     },
   };
+}
+
+/** One edit of one resource. */
+export interface ResourceEdit<R extends AnyResource> {
+  /** On whose behalf. */
+  readonly method: DescMethod;
+  readonly type: ResourceType;
+  readonly id: string;
+  /** The etag that it is based on; empty for any. */
+  readonly etag: string;
+  /** Changes the copy that it is given. */
+  readonly edit: (copy: R) => void;
+}
+
+/** Changes a resource the way of any update; nothing is written where nothing differs. */
+export async function editResource<R extends AnyResource>(
+  { context, call }: CustomCall,
+  { method, type, id, etag, edit }: ResourceEdit<R>,
+): Promise<R> {
+  const createdBy = nameOfCaller(callerOf(call));
+  const { outcome, revision } = await commitPlan(context, () => {
+    const previous = mustFind(context, type, id);
+    checkEtag(type, previous, etag);
+    const next = clone(type.message, previous) as R;
+    edit(next);
+    const planned = planChange(context, { type, next, previous, createdBy });
+    if (planned === undefined) return { plan: undefined, resource: previous };
+    refuseUnsupported(context, { method, type, next: planned.resource, previous });
+    return planned;
+  });
+  const { resource } = outcome;
+  if (revision === undefined) return resource as R;
+  await context.view.settled(revision);
+  return { ...resource, revision } as R;
 }
 
 /** A method that nothing can do yet; `what` names what is missing. */

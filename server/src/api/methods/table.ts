@@ -6,13 +6,26 @@ import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { ApiContext } from '../api-context.js';
 import { type CustomCall, type CustomMethod, notSupported } from './custom-method.js';
+import { networkMethods } from './network.js';
+import { nodeMethods } from './node.js';
 import { operationMethods } from './operations.js';
+import { copyMethods } from './snapshots.js';
+import { storageMethods } from './storage.js';
 import { unsupportedMethods } from './unsupported.js';
 import { vmEditMethods, vmPowerMethods } from './vm.js';
 
 /** Makes the table: one row for each custom method. */
 export function customMethods(): readonly CustomMethod[] {
-  return [...vmPowerMethods, ...vmEditMethods, ...operationMethods(), ...unsupportedMethods];
+  return [
+    ...vmPowerMethods,
+    ...vmEditMethods,
+    ...copyMethods,
+    ...nodeMethods,
+    ...networkMethods,
+    ...storageMethods,
+    ...operationMethods(),
+    ...unsupportedMethods,
+  ];
 }
 
 /** The handlers of a service's custom methods. */

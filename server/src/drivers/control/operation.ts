@@ -126,11 +126,12 @@ function described(judgement: Judgement): Described {
         conditions: failed('Cancelled', 'it was cancelled'),
       };
     case 'failed': {
-      const { reason, message } = judgement;
+      const { reason, message, items } = judgement;
       return {
         phase: Phase.FAILED,
         error: create(OperationErrorSchema, { reason, message }),
         conditions: failed('Failed', message),
+        ...(items && { items }),
       };
     }
   }
