@@ -67,9 +67,12 @@ async function ended(begun: Promise<{ operation?: Operation | undefined }>): Pro
 const machine = async (): Promise<VirtualMachine> =>
   (await vms.getVirtualMachine({ id: vmId })).vm as VirtualMachine;
 
-async function until(isSo: (vm: VirtualMachine) => boolean): Promise<void> {
+const until = (isSo: (vm: VirtualMachine) => boolean): Promise<void> =>
+  untilTrue(async () => isSo(await machine()));
+
+async function untilTrue(isSo: () => Promise<boolean>): Promise<void> {
   const endMs = Date.now() + 30_000;
-  while (!isSo(await machine())) {
+  while (!(await isSo())) {
     if (Date.now() > endMs) throw new Error('not in time');
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -159,6 +162,17 @@ it('drains a node: says of each machine why it stays, and stops none', async () 
   expect((await nodes.getNode({ id })).node?.spec?.schedulable).toBe(false);
   const decommissioned = nodes.decommissionNode({ id });
   await expect(decommissioned).rejects.toMatchObject({ code: Code.FailedPrecondition });
+});
+
+it('tells what happened to a machine and to a node', async () => {
+  const nodes = createClient(NodeService, createTransport(server.profile));
+  const nodeId = (await machine()).status?.nodeId ?? '';
+  await untilTrue(async () => {
+    const { events } = await vms.listVirtualMachineEvents({ id: vmId });
+    const reasons = events.map(({ spec }) => spec?.reason);
+    return reasons.includes('Stopped') && reasons.includes('Paused');
+  });
+  await untilTrue(async () => (await nodes.listNodeEvents({ id: nodeId })).events.length > 0);
 });
 
 it('does not cancel what has ended or can only be undone', async () => {

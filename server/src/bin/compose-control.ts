@@ -4,6 +4,7 @@
  */
 import { AgentHub } from '../api/agent-hub.js';
 import type { ApiContext } from '../api/api-context.js';
+import { EventRecorder } from '../api/event-recorder.js';
 import { ForcedDeletions } from '../api/forced-deletions.js';
 import { StatusWriter } from '../api/status-writer.js';
 import { operationRules } from '../decide/operation-rules.js';
@@ -90,6 +91,7 @@ export function startControl(options: ControlOptions): Control {
     }
   }
   const unfollow = view.onChange(follow);
+  const events = new EventRecorder(context, log);
   loop.start();
   return {
     hub,
@@ -99,6 +101,7 @@ export function startControl(options: ControlOptions): Control {
       hub.stop();
       await images.stop();
       await loop.stop();
+      await events.stop();
     },
   };
 }

@@ -6,6 +6,7 @@ import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { ApiContext } from '../api-context.js';
 import { type CustomCall, type CustomMethod, notSupported } from './custom-method.js';
+import { eventMethods } from './events.js';
 import { networkMethods } from './network.js';
 import { nodeMethods } from './node.js';
 import { operationMethods } from './operations.js';
@@ -22,6 +23,7 @@ export function customMethods(): readonly CustomMethod[] {
     ...copyMethods,
     ...nodeMethods,
     ...networkMethods,
+    ...eventMethods,
     ...storageMethods,
     ...operationMethods(),
     ...unsupportedMethods,
