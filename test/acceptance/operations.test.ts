@@ -81,6 +81,8 @@ async function untilTrue(isSo: () => Promise<boolean>): Promise<void> {
 it.each([
   ['pauseVirtualMachine', PowerState.PAUSED],
   ['resumeVirtualMachine', PowerState.RUNNING],
+  ['suspendVirtualMachine', PowerState.SUSPENDED],
+  ['resumeVirtualMachine', PowerState.RUNNING],
   ['stopVirtualMachine', PowerState.STOPPED],
   ['startVirtualMachine', PowerState.RUNNING],
 ] as const)('%s brings the machine into power state %s', async (method, powerState) => {

@@ -176,6 +176,18 @@ describe.each(subjects)('libvirtd %s', (_, start) => {
     expect(await api.hostname()).not.toBe('');
   });
 
+  test('saves the memory of a domain and goes on from there', async () => {
+    const domain = await api.defineXml(domainXml());
+    for (const reason of [RunningReason.BOOTED, RunningReason.RESTORED]) {
+      await api.create(domain, CreateFlag.NONE);
+      expect(await api.state(domain)).toEqual({ state: DomainState.RUNNING, reason });
+      await api.managedSave(domain);
+      expect((await api.state(domain)).reason).toBe(ShutoffReason.SAVED);
+    }
+    await api.removeManagedSave(domain);
+    expect(await api.hasManagedSave(domain)).toBe(false);
+  });
+
   test('runs a domain through its life and tells each step', async () => {
     const log = eventLog(api);
     const domain = await api.defineXml(domainXml());

@@ -157,6 +157,27 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     },
   );
 
+  test('is saved with its memory and goes on from there, whichever call fails', async () => {
+    const { SUSPENDED, STOPPED } = PowerState;
+    for (let at = 1; ; at += 1) {
+      let madeCalls = 0;
+      for (const powerState of [RUNNING, SUSPENDED, RUNNING, SUSPENDED, STOPPED]) {
+        world.putVm({ powerState });
+        world.calls.length = 0;
+        world.fault = { at, afterEffect: at % 2 === 0 };
+        const failure = await world.settled().catch((error: Error) => error);
+        if (failure instanceof Error) await world.restartAgent();
+        madeCalls = Math.max(madeCalls, world.calls.length);
+        world.fault = undefined;
+        await world.settled();
+        expect(world.status()).toMatchObject({ powerState, restartCount: 0 });
+        expect(await world.reconcile()).toEqual([]);
+        expect(await world.aside((api) => api.hasManagedSave(ref))).toBe(powerState === SUSPENDED);
+      }
+      if (madeCalls < at) break;
+    }
+  });
+
   test('is forced off when its guest ignores the removal', async () => {
     world.putVm({});
     await world.settled();

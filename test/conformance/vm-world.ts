@@ -126,6 +126,8 @@ const CHANGES: ReadonlySet<string> = new Set<keyof LibvirtApi>([
   'undefine',
   'suspend',
   'reset',
+  'managedSave',
+  'removeManagedSave',
   'resume',
   'attachDevice',
   'detachDevice',

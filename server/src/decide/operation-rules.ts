@@ -31,6 +31,11 @@ export function wantedPowerOf(vm: VirtualMachine): PowerState {
 /** The resource that it works on is deleted, and goes. */
 const endsTarget: OperationRule = { cancellable: false, endsTarget: true, judge: () => success };
 
+/** Whether a machine's spec wants no guest to run or stand still. */
+export function isOffWanted(vm: VirtualMachine): boolean {
+  return [PowerState.STOPPED, PowerState.SUSPENDED].includes(wantedPowerOf(vm));
+}
+
 /** The rule of each method that answers with an operation, by the method's name. */
 export const operationRules: ReadonlyMap<string, OperationRule> = new Map([
   rule('StartVirtualMachine', power(startState)),
@@ -90,7 +95,7 @@ function byNode(): OperationRule<VirtualMachine> {
       if (status?.outcome === OperationOutcome.FAILED || status?.nodeFailed === true) {
         return failure('NODE_REFUSED', message);
       }
-      if (wantedPowerOf(vm) === PowerState.STOPPED) return superseded;
+      if (isOffWanted(vm)) return superseded;
       if (vm.status?.nodeId !== spec?.nodeId) {
         return failure('TARGET_MOVED', 'the machine went to another node; begin again');
       }

@@ -65,15 +65,26 @@ function judgePlace(vm: VirtualMachine, evidence: VmEvidence, ports: Map<string,
   return judgePower(vm, status, ports);
 }
 
+/** What a machine that shall not run is, when it is so. */
+const restPhases: ReadonlyMap<PowerState, Phase> = new Map([
+  [PowerState.STOPPED, Phase.STOPPED],
+  [PowerState.PAUSED, Phase.PAUSED],
+  [PowerState.SUSPENDED, Phase.SUSPENDED],
+]);
+
 function judgePower(
   vm: VirtualMachine,
   status: VirtualMachineStatus,
   ports: Map<string, Port>,
 ): Verdict {
   const wanted = vm.spec?.powerState ?? PowerState.UNSPECIFIED;
-  if (wanted === PowerState.STOPPED || wanted === PowerState.PAUSED) {
-    const phase = wanted === PowerState.STOPPED ? Phase.STOPPED : Phase.PAUSED;
+  const phase = restPhases.get(wanted);
+  if (phase !== undefined) {
     if (status.powerState === wanted) return verdict(phase, ready());
+    // What was off before has no memory to save.
+    if (wanted === PowerState.SUSPENDED && status.powerState === PowerState.STOPPED) {
+      return verdict(Phase.STOPPED, ready());
+    }
     return verdict(Phase.PROVISIONING, notReady('PowerState', 'its power state is being changed'));
   }
   if (status.powerState !== PowerState.RUNNING) {

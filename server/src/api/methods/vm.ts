@@ -9,7 +9,7 @@ import {
   VirtualMachineSpecSchema,
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
-import { wantedPowerOf } from '../../decide/operation-rules.js';
+import { isOffWanted, wantedPowerOf } from '../../decide/operation-rules.js';
 import { LimiError } from '../../resource/error.js';
 import { invalidFields } from '../validation.js';
 import { type Beginning, begins } from './begin.js';
@@ -85,7 +85,7 @@ function powered(machine: VirtualMachine, powerState: PowerState): Beginning<Vir
 }
 
 function onNode(machine: VirtualMachine, gracefulSeconds: number): Beginning<VirtualMachine> {
-  refuseStopped(machine, 'start it instead');
+  if (isOffWanted(machine)) throw wrongState(machine, 'is off', 'start it instead');
   const nodeId = machine.status?.nodeId ?? '';
   if (nodeId === '') throw wrongState(machine, 'has no node yet', 'wait until it runs');
   return { nodeId, deadlineSeconds: gracefulSeconds + powerSecondsMax };

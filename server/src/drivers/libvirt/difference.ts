@@ -2,7 +2,7 @@
  * What brings a virtual machine on its node to what is wanted: seed, definition, devices of the
  * running guest, power. Pure. It asks for few steps at a time; the loop looks again after them.
  */
-import { PowerState, type VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { formatXml, type XmlElement } from '../../wire/libvirt/xml.js';
 import { seedDocuments } from './cloud-init.js';
 import {
@@ -20,7 +20,7 @@ import {
 } from './domain-xml.js';
 import type { Decision, ObservedDomain, ObservedVm, VmAction } from './observed.js';
 import { changesBetween, isSameDisk, isSameNic, type PlanChange, samePlan } from './plan.js';
-import { decidePower } from './power.js';
+import { decidePower, isOffWanted } from './power.js';
 import type { PowerOrders } from './power-orders.js';
 import type { DomainReading } from './read-domain.js';
 import { macsOf, type Wanted } from './wanted.js';
@@ -61,7 +61,7 @@ export function decideVm(input: DifferenceInput): Decision {
     return { ...NO_STEPS, actions, waits: wanted.waits };
   }
   const restartFor = domain.live === undefined ? [] : restartPaths(input, domain.live);
-  const staysUp = vm.spec?.powerState !== PowerState.STOPPED && restartFor.length === 0;
+  const staysUp = !isOffWanted(vm) && restartFor.length === 0;
   const devices = domain.live !== undefined && staysUp ? liveSteps(input, domain.live) : NO_STEPS;
   const power = decidePower({
     vm,
@@ -137,7 +137,9 @@ function definitionSteps(input: DifferenceInput, domain: ObservedDomain): VmActi
     !samePlan(wanted.plan, domain.config.plan);
   if (isStale) return [...missingSeed(input), define(input)];
   const used = [wanted.plan, domain.config.plan, domain.live?.plan].map((plan) => plan?.seedPath);
-  const unused = observed.seedPaths.filter((path) => !used.includes(path));
+  // The saved memory of a guest may still refer to one.
+  const isSaved = domain.config.marks?.power === 'saved';
+  const unused = isSaved ? [] : observed.seedPaths.filter((path) => !used.includes(path));
   return [...missingSeed(input), ...unused.map((path) => ({ kind: 'remove-seed', path }) as const)];
 }
 

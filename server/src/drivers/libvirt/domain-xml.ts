@@ -26,13 +26,20 @@ export const SPARE_PORTS = 4;
 const TRANSLATION_CACHE_MIB = 64;
 const BALLOON_STATS_SECONDS = 10;
 
+/** What a domain was last brought to. */
+export type Power = (typeof POWERS)[number];
+export const POWERS = ['defined', 'running', 'stopping', 'saved'] as const;
+
 /** What we note in a domain's metadata. */
 export interface Marks {
   readonly vmId: string;
   readonly projectId: string;
   readonly generation: bigint;
-  /** What we last brought about: `defined` (never started), `running`, or `stopping` on request. */
-  readonly power: 'defined' | 'running' | 'stopping';
+  /**
+   * What we last brought about: `defined` (never started), `running`, `stopping` on request, or
+   * `saved` with its memory.
+   */
+  readonly power: Power;
   /** Starts after the guest ended by itself, ever and in a row. */
   readonly restarts: number;
   readonly restartsInRow: number;

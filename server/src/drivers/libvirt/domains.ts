@@ -224,6 +224,13 @@ export class Domains {
         );
       case 'destroy':
         return await orUndefined(api.destroy(ref, 0), OPERATION_INVALID, NO_DOMAIN);
+      case 'save':
+        // Noted before: what ends in between is saved again, or was not saved in vain.
+        await setMarks(api, ref, action.marks);
+        return await orUndefined(api.managedSave(ref), OPERATION_INVALID);
+      case 'forget-saved':
+        if (await api.hasManagedSave(ref)) await api.removeManagedSave(ref);
+        return await setMarks(api, ref, action.marks);
       case 'suspend':
         return await orUndefined(api.suspend(ref), OPERATION_INVALID);
       case 'reset':
@@ -345,6 +352,10 @@ function describe(action: VmAction): string {
       return 'force the guest off';
     case 'reset':
       return 'reset the guest';
+    case 'save':
+      return "save the guest's memory";
+    case 'forget-saved':
+      return "forget the guest's saved memory";
     case 'suspend':
       return 'halt the guest';
     case 'resume':

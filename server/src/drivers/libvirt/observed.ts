@@ -40,6 +40,8 @@ export type VmAction =
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'destroy' }
   | { readonly kind: 'reset'; readonly marks: Marks }
+  | { readonly kind: 'save'; readonly marks: Marks }
+  | { readonly kind: 'forget-saved'; readonly marks: Marks }
   | { readonly kind: 'suspend' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'attach'; readonly device: string; readonly xml: string }

@@ -52,9 +52,15 @@ export interface PowerInput {
 export function decidePower(input: PowerInput): Decision {
   const wanted = wantedPower(input.vm);
   const { stop, reboot, reset } = input.orders;
-  if (input.domain.live === undefined) return wanted === 'off' ? NOTHING : decideStart(input);
+  if (input.domain.live === undefined) {
+    if (wanted === 'off') return forgetSaved(input);
+    return wanted === 'saved' ? NOTHING : decideStart(input);
+  }
   if (isStartingUp(input.domain)) return awaitStart(input);
   if (wanted === 'off') return decideStop(input, 'to be shut down', stop?.patienceMs);
+  if (wanted === 'saved') {
+    return act({ kind: 'save', marks: { ...input.marks, power: 'saved' } });
+  }
   if (input.restartFor.length > 0) {
     return decideStop(input, `to be restarted for ${input.restartFor.join(', ')}`);
   }
@@ -87,16 +93,29 @@ export function decideStop(
   return wait(message, Math.min(againMs, deadlineMs) - nowMs);
 }
 
-/** Whether the wanted state is to run, to be halted, or to be off. */
-function wantedPower(vm: VirtualMachine): 'running' | 'paused' | 'off' {
+/** Whether the guest shall not run, with or without its memory kept. */
+export function isOffWanted(vm: VirtualMachine): boolean {
+  return ['off', 'saved'].includes(wantedPower(vm));
+}
+
+/** Whether the wanted state is to run, to be halted, to be off, or to be off with its memory. */
+function wantedPower(vm: VirtualMachine): 'running' | 'paused' | 'off' | 'saved' {
   switch (vm.spec?.powerState) {
     case PowerState.STOPPED:
       return 'off';
     case PowerState.PAUSED:
       return 'paused';
+    case PowerState.SUSPENDED:
+      return 'saved';
     default:
       return 'running';
   }
+}
+
+/** A machine that is stopped boots afresh the next time. */
+function forgetSaved({ marks }: PowerInput): Decision {
+  if (marks.power !== 'saved') return NOTHING;
+  return act({ kind: 'forget-saved', marks: { ...marks, power: 'stopping' } });
 }
 
 function decideStart(input: PowerInput): Decision {

@@ -15,6 +15,7 @@ import {
   METADATA_PREFIX,
   METADATA_URI,
   NIC_ALIAS,
+  POWERS,
   SEED_ALIAS,
 } from './domain-xml.js';
 import type { DiskBusName, DomainPlan, PlannedDisk, PlannedNic, PlannedVnc } from './plan.js';
@@ -80,7 +81,7 @@ function readMarks(domain: XmlElement): Marks | undefined {
     vmId,
     projectId: attributes['project'] ?? '',
     generation: toBigInt(attributes['generation']),
-    power: power === 'running' || power === 'stopping' ? power : 'defined',
+    power: POWERS.find((one) => one === power) ?? 'defined',
     restarts: toNumber(attributes['restarts']),
     restartsInRow: toNumber(attributes['restarts-in-row']),
     startedAtMs: toNumber(attributes['started-at']),

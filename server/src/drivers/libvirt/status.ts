@@ -88,10 +88,18 @@ export function powerStateOf(domain: ObservedDomain | undefined): PowerState {
     case DomainState.CRASHED:
       return PowerState.CRASHED;
     case DomainState.SHUTOFF:
+      if (isSaved(domain)) return PowerState.SUSPENDED;
       return endedBadly(domain) ? PowerState.CRASHED : PowerState.STOPPED;
     default:
       return PowerState.RUNNING;
   }
+}
+
+/** Whether it is off with its memory kept; one that ended while it was being saved is not. */
+function isSaved({ config, reason }: ObservedDomain): boolean {
+  const { SHUTDOWN, DESTROYED, CRASHED } = ShutoffReason;
+  const ended: readonly number[] = [SHUTDOWN, DESTROYED, CRASHED];
+  return config.marks?.power === 'saved' && !ended.includes(reason);
 }
 
 /** Whether it ended neither on request nor by a shutdown from inside. */

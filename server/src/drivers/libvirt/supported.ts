@@ -3,7 +3,7 @@ import type { SupportedPaths } from '../../resource/unsupported.js';
 
 /** The paths of a machine's spec. */
 export const vmPaths: SupportedPaths = [
-  'spec.power_state=running|stopped|paused',
+  'spec.power_state=running|stopped|paused|suspended',
   'spec.cpu.cores',
   'spec.cpu.sockets',
   'spec.cpu.threads_per_core',

@@ -102,6 +102,12 @@ export interface LibvirtApi {
   reboot(domain: Domain, flags: number): Promise<void>;
   suspend(domain: Domain): Promise<void>;
   resume(domain: Domain): Promise<void>;
+  /** Saves the memory to a file of libvirt's and stops; the next `create` goes on from there. */
+  managedSave(domain: Domain): Promise<void>;
+  /** Whether there is saved memory. */
+  hasManagedSave(domain: Domain): Promise<boolean>;
+  /** Forgets the saved memory. */
+  removeManagedSave(domain: Domain): Promise<void>;
 
   attachDevice(domain: Domain, change: DeviceChange): Promise<void>;
   /** A live detach ends with a `deviceRemoved` event, when the guest has let go. */

@@ -17,6 +17,8 @@ export const LIBVIRT_URI = 'qemu:///system';
 
 /** An agent command's own deadline plus this is when its call is given up. */
 const AGENT_CALL_MARGIN_MS = 5_000;
+/** The memory of a large guest takes minutes to write. */
+const SAVE_TIMEOUT_MS = 30 * 60_000;
 
 /** Statistics that `virNodeGetMemoryStats` gives for a whole node. */
 const MEMORY_STATS_COUNT = 4;
@@ -196,6 +198,14 @@ function powerCalls(call: Call) {
       call('domainReboot', PROCEDURES.domainReboot, { dom, flags }),
     suspend: (dom: Domain) => call('domainSuspend', PROCEDURES.domainSuspend, { dom }),
     resume: (dom: Domain) => call('domainResume', PROCEDURES.domainResume, { dom }),
+    managedSave: (dom: Domain) =>
+      call('domainManagedSave', PROCEDURES.domainManagedSave, { dom, flags: 0 }, SAVE_TIMEOUT_MS),
+    hasManagedSave: async (dom: Domain) => {
+      const procedure = PROCEDURES.domainHasManagedSaveImage;
+      return (await call('domainHasManagedSaveImage', procedure, { dom, flags: 0 })).result === 1;
+    },
+    removeManagedSave: (dom: Domain) =>
+      call('domainManagedSaveRemove', PROCEDURES.domainManagedSaveRemove, { dom, flags: 0 }),
   };
 }
 

@@ -46,7 +46,7 @@ export const DomainState = {
 } as const;
 
 /** Reasons of `RUNNING` (`virDomainRunningReason`). */
-export const RunningReason = { BOOTED: 1, UNPAUSED: 5 } as const;
+export const RunningReason = { BOOTED: 1, RESTORED: 3, UNPAUSED: 5 } as const;
 
 /** Reasons of `PAUSED` (`virDomainPausedReason`). */
 export const PausedReason = { USER: 1, IOERROR: 5, STARTING_UP: 11 } as const;
@@ -57,6 +57,7 @@ export const ShutoffReason = {
   SHUTDOWN: 1,
   DESTROYED: 2,
   CRASHED: 3,
+  SAVED: 5,
   FAILED: 6,
   DAEMON: 8,
 } as const;
@@ -116,7 +117,13 @@ export const Lifecycle = {
 export const DefinedDetail = { ADDED: 0, UPDATED: 1 } as const;
 
 /** Details of `Lifecycle.STOPPED`. */
-export const StoppedDetail = { SHUTDOWN: 0, DESTROYED: 1, CRASHED: 2, FAILED: 5 } as const;
+export const StoppedDetail = {
+  SHUTDOWN: 0,
+  DESTROYED: 1,
+  CRASHED: 2,
+  SAVED: 4,
+  FAILED: 5,
+} as const;
 
 /** Details of `Lifecycle.SHUTDOWN`: who asked for it. */
 export const ShutdownDetail = { FINISHED: 0, GUEST: 1, HOST: 2 } as const;

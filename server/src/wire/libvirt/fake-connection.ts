@@ -179,6 +179,10 @@ function powerCalls(daemon: FakeLibvirtd, run: Run) {
     reboot: (ref: Domain, _flags: number) => act('reboot', ref, (each) => each.reboot()),
     suspend: (ref: Domain) => act('suspend', ref, (each) => each.suspend()),
     resume: (ref: Domain) => act('resume', ref, (each) => each.resume()),
+    managedSave: (ref: Domain) => act('managedSave', ref, (each) => each.save()),
+    hasManagedSave: (ref: Domain) =>
+      run('hasManagedSave', () => daemon.find(ref.uuid, ref.name).isSaved),
+    removeManagedSave: (ref: Domain) => act('removeManagedSave', ref, (each) => each.forgetSaved()),
   };
 }
 

@@ -76,6 +76,9 @@ interface Guest {
 /** Firmware that finds nothing to boot from, and may reset, is through with it after this long. */
 const FIRMWARE_MS = 50;
 
+/** The detail of `Lifecycle.STARTED` and `RESUMED` when saved memory was read. */
+const RESTORED = 2;
+
 const NOT_RUNNING = 'domain is not running';
 
 /** A domain, persistent or transient, running or not. */
@@ -84,6 +87,8 @@ export class FakeDomain {
   live: XmlElement | undefined;
   state: number = DomainState.SHUTOFF;
   reason: number = ShutoffReason.UNKNOWN;
+  /** Whether there is memory from which the next start goes on. */
+  isSaved = false;
   private id = -1;
   private deviceIndex = 0;
   private guest: Guest | undefined;
@@ -113,10 +118,17 @@ export class FakeDomain {
     this.live = liveDefinition(definition, this.id);
     this.deviceIndex = devicesOf(this.live).length;
     this.state = paused ? DomainState.PAUSED : DomainState.RUNNING;
-    this.reason = paused ? PausedReason.USER : RunningReason.BOOTED;
+    const running = this.isSaved ? RunningReason.RESTORED : RunningReason.BOOTED;
+    this.reason = paused ? PausedReason.USER : running;
     this.emitAgent(AgentState.DISCONNECTED, AgentReason.DOMAIN_STARTED);
-    if (!paused) this.emitLifecycle(Lifecycle.RESUMED, 0);
-    this.emitLifecycle(Lifecycle.STARTED, 0);
+    if (this.isSaved) {
+      this.isSaved = false;
+      this.emitLifecycle(Lifecycle.STARTED, RESTORED);
+      if (!paused) this.emitLifecycle(Lifecycle.RESUMED, RESTORED);
+    } else {
+      if (!paused) this.emitLifecycle(Lifecycle.RESUMED, 0);
+      this.emitLifecycle(Lifecycle.STARTED, 0);
+    }
     if (paused) this.emitLifecycle(Lifecycle.SUSPENDED, 0);
     for (const device of devicesOf(this.live)) this.plug(device, true);
     this.boot();
@@ -135,6 +147,23 @@ export class FakeDomain {
     this.requireActive();
     this.emitLifecycle(Lifecycle.SHUTDOWN, ShutdownDetail.HOST);
     this.stop({ reason: ShutoffReason.DESTROYED, detail: StoppedDetail.DESTROYED });
+  }
+
+  /** Its memory goes to a file, and it stops. */
+  save(): void {
+    this.requireActive();
+    this.isSaved = true;
+    if (this.state !== DomainState.PAUSED) this.emitLifecycle(Lifecycle.SUSPENDED, 0);
+    this.stop({ reason: ShutoffReason.SAVED, detail: StoppedDetail.SAVED });
+  }
+
+  /** Removes the file; without one, the daemon says so. */
+  forgetSaved(): void {
+    if (!this.isSaved) {
+      const text = 'Failed to remove managed save file: No such file or directory';
+      throw libvirtError(LibvirtErrorCode.SYSTEM_ERROR, text);
+    }
+    this.isSaved = false;
   }
 
   /** The guest's process dies. */

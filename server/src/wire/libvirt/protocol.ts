@@ -198,6 +198,9 @@ export const PROCEDURES = {
   domainUndefineFlags: remote(231, domFlags, xdrVoid),
   domainDestroyFlags: remote(234, domFlags, xdrVoid),
   domainReset: remote(245, domFlags, xdrVoid),
+  domainManagedSave: remote(182, domFlags, xdrVoid),
+  domainHasManagedSaveImage: remote(183, domFlags, xdrStruct({ result: xdrInt })),
+  domainManagedSaveRemove: remote(184, domFlags, xdrVoid),
   domainBlockResize: remote(
     251,
     xdrStruct({ dom: xdrDomain, disk: string, size: xdrUhyper, flags: xdrUint }),
