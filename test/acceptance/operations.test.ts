@@ -144,6 +144,17 @@ it('takes a snapshot and copies a machine, as objects on simulated hosts', async
   expect((await vms.listSnapshots({ id: vmId })).snapshots).toEqual([]);
 });
 
+it('explains where a machine would go', async () => {
+  const { nodeId, nodes } = await vms.explainPlacement({ question: { case: 'id', value: vmId } });
+  expect(nodes).toMatchObject([
+    { nodeId, feasible: true, reason: expect.stringMatching(/% with this machine/) },
+  ]);
+  const spec = { cpu: { cores: 1 }, memory: { sizeMib: 16_777_216n } };
+  const value = { name: 'giant', spec };
+  const giant = await vms.explainPlacement({ question: { case: 'vm', value } });
+  expect(giant).toMatchObject({ nodeId: '', nodes: [{ feasible: false }] });
+});
+
 it('drains a node: says of each machine why it stays, and stops none', async () => {
   await ended(vms.startVirtualMachine({ id: vmId }));
   const nodes = createClient(NodeService, createTransport(server.profile));

@@ -116,12 +116,17 @@ export function judgeNode(node: Candidate, demand: Demand, constraints: Constrai
   };
 }
 
-interface Scored {
+/** A node that could take the machine. */
+export interface Scored {
   readonly node: Candidate;
   readonly judgement: Judgement & { readonly kind: 'for' };
 }
 
-function isBetter({ node, judgement: a }: Scored, { node: other, judgement: b }: Scored): boolean {
+/** Whether a node that could take the machine suits it better than another. */
+export function isBetter(
+  { node, judgement: a }: Scored,
+  { node: other, judgement: b }: Scored,
+): boolean {
   if (a.unwelcome !== b.unwelcome) return a.unwelcome < b.unwelcome;
   if (a.unmet !== b.unmet) return a.unmet < b.unmet;
   return a.load === b.load ? node.name < other.name : a.load < b.load;

@@ -1,4 +1,4 @@
-/** Snapshots and copies of machines: methods that make or delete a resource as an operation. */
+/** Snapshots and copies of machines, and where one would go: what makes or reads resources. */
 import { create } from '@bufbuild/protobuf';
 import {
   PowerState,
@@ -7,6 +7,7 @@ import {
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
 import { type VmSnapshot, VmSnapshotSchema } from '@limiquantix/proto/compute/v1/vm_snapshot_pb.js';
+import { explainPlacement } from '../../decide/explain-placement.js';
 import type { ApiContext } from '../api-context.js';
 import { mustFind } from '../api-context.js';
 import { invalidFields } from '../validation.js';
@@ -34,6 +35,13 @@ export const copyMethods: readonly CustomMethod[] = [
   reads(vm.listSnapshots, ({ context, request }) => {
     const { id } = mustFind(context, context.types.get('vm'), request.id);
     return { snapshots: snapshotsOf(id, context) };
+  }),
+  reads(vm.explainPlacement, ({ context, request: { question } }) => {
+    const machine =
+      question.case === 'vm'
+        ? question.value
+        : mustFind(context, context.types.get('vm'), question.value ?? '');
+    return explainPlacement(machine as VirtualMachine, context.view);
   }),
   begins(vm.cloneVirtualMachine, ({ id, projectId }: VirtualMachine, request) => {
     const { name, kind, snapshotId, start } = request;

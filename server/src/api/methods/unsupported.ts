@@ -30,7 +30,6 @@ const migration = 'no driver moves virtual machines between nodes';
 const copies = 'no driver copies the content of a volume';
 const backups = 'no driver takes backups';
 const ports = 'no driver plugs in ports of machines that are not ours';
-const served = 'this version does not serve it yet';
 
 /** The methods that end with NOT_SUPPORTED. */
 export const unsupportedMethods: readonly CustomMethod[] = [
@@ -47,7 +46,6 @@ export const unsupportedMethods: readonly CustomMethod[] = [
   unsupported(vm.thawFilesystems, guest),
   unsupported(vm.takeScreenshot, console),
   unsupported(vm.streamVirtualMachineMetrics, metrics),
-  unsupported(vm.explainPlacement, served),
   unsupported(node.streamNodeMetrics, metrics),
   unsupported(balancer.getLoadBalancerStats, metrics),
   unsupported(VirtualNetworkService.method.tracePacket, 'no driver traces packets'),
