@@ -111,6 +111,18 @@ it('attaches a volume to a machine and takes it off', async () => {
   expect((await volumes.resizeVolume({ id, sizeGib: 2n })).volume?.spec?.sizeGib).toBe(2n);
 });
 
+it('makes a copy of a volume', async () => {
+  const volumes = installation.client(VolumeService);
+  const { volumes: all } = await volumes.listVolumes({});
+  const [volume] = all;
+  const { volume: copy } = await volumes.cloneVolume({ id: volume?.id ?? '', name: 'copy' });
+  expect(copy?.spec).toMatchObject({
+    poolId: volume?.spec?.poolId,
+    sizeGib: volume?.spec?.sizeGib,
+    source: { source: { case: 'volumeId', value: volume?.id } },
+  });
+});
+
 it('shows networks, ports and machines as a graph', async () => {
   const networks = installation.client(VirtualNetworkService);
   const vms = installation.client(VirtualMachineService);

@@ -1,20 +1,38 @@
 /** The methods of pools and volumes that change specs or answer from what is known. */
-import { create } from '@bufbuild/protobuf';
+import { clone, create, type DescMethod } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { DiskSpecSchema, type VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import { StoragePoolService } from '@limiquantix/proto/storage/v1/storage_pool_service_pb.js';
-import { type Volume, VolumeSpecSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import {
+  type Volume,
+  VolumeSchema,
+  type VolumeSource,
+  VolumeSourceSchema,
+  VolumeSpecSchema,
+} from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { VolumeService } from '@limiquantix/proto/storage/v1/volume_service_pb.js';
+import type { VolumeSnapshot } from '@limiquantix/proto/storage/v1/volume_snapshot_pb.js';
+import { VolumeSnapshotService } from '@limiquantix/proto/storage/v1/volume_snapshot_service_pb.js';
 import { LimiError } from '../../resource/error.js';
 import { withoutSecrets } from '../../resource/strip.js';
 import { mustFind } from '../api-context.js';
+import { callerOf } from '../caller.js';
+import { createResource } from '../create-resource.js';
 import { invalidFields } from '../validation.js';
-import { type CustomCall, type CustomMethod, editResource, edits, reads } from './custom-method.js';
+import {
+  type CustomCall,
+  type CustomMethod,
+  editResource,
+  edits,
+  reads,
+  refuseUnsupported,
+} from './custom-method.js';
 import { add } from './entries.js';
 
 const pool = StoragePoolService.method;
 const volume = VolumeService.method;
+const snapshot = VolumeSnapshotService.method;
 
 /** The methods of pools and volumes. */
 export const storageMethods: readonly CustomMethod[] = [
@@ -34,6 +52,20 @@ export const storageMethods: readonly CustomMethod[] = [
   edits(volume.resizeVolume, (resource: Volume, { sizeGib }) => {
     resource.spec ??= create(VolumeSpecSchema);
     resource.spec.sizeGib = sizeGib;
+  }),
+  reads(volume.cloneVolume, (given) => {
+    const { context, request } = given;
+    const { id } = mustFind(context, context.types.get('volume'), request.id);
+    const source = { case: 'volumeId', value: id } as const;
+    return makeCopy(given, { method: volume.cloneVolume, likeId: id, source });
+  }),
+  reads(snapshot.cloneVolumeSnapshot, (given) => {
+    const { context, request } = given;
+    const type = context.types.get('volume_snapshot');
+    const { id, spec } = mustFind(context, type, request.id) as VolumeSnapshot;
+    const source = { case: 'snapshotId', value: id } as const;
+    const method = snapshot.cloneVolumeSnapshot;
+    return makeCopy(given, { method, likeId: spec?.volumeId ?? '', source });
   }),
   reads(volume.attachVolume, async (given) => {
     const { context, request } = given;
@@ -58,6 +90,33 @@ export const storageMethods: readonly CustomMethod[] = [
     return volumeNow(given);
   }),
 ];
+
+type CopyCall = CustomCall<
+  CustomCall['request'] & { readonly name: string; readonly poolId: string }
+>;
+
+interface Copy {
+  readonly method: DescMethod;
+  /** The volume whose spec it takes over. */
+  readonly likeId: string;
+  /** Where its content comes from. */
+  readonly source: VolumeSource['source'];
+}
+
+/** Makes a volume like another one. */
+async function makeCopy({ context, request, call }: CopyCall, { method, likeId, source }: Copy) {
+  const type = context.types.get('volume');
+  const like = mustFind(context, type, likeId) as Volume;
+  const spec = clone(VolumeSpecSchema, like.spec ?? create(VolumeSpecSchema));
+  spec.source = create(VolumeSourceSchema, { source });
+  if (request.poolId !== '') spec.poolId = request.poolId;
+  const input = create(VolumeSchema, { name: request.name, projectId: like.projectId, spec });
+  context.validate(type.message, input);
+  refuseUnsupported(context, { method, type, next: input, previous: undefined });
+  const made = { type, input, caller: callerOf(call), requestId: '', validateOnly: false };
+  const { resource } = await createResource(context, made);
+  return { volume: withoutSecrets(type, resource) };
+}
 
 type VolumeCall = CustomCall<CustomCall['request'] & { readonly id: string }>;
 

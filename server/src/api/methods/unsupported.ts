@@ -58,9 +58,7 @@ export const unsupportedMethods: readonly CustomMethod[] = [
   unsupported(ImageService.method.importImage, 'an image is fetched when it is made'),
   unsupported(ImageService.method.exportImage, 'no driver exports images'),
   unsupported(pool.reconnectPool, 'no driver keeps connections to storage'),
-  unsupported(volume.cloneVolume, copies),
   unsupported(volume.moveVolume, copies),
   unsupported(volume.getVolumeMetrics, metrics),
   unsupported(VolumeSnapshotService.method.restoreVolumeSnapshot, snapshots),
-  unsupported(VolumeSnapshotService.method.cloneVolumeSnapshot, copies),
 ];

@@ -84,6 +84,9 @@ function decide(given: Given): Decision {
   });
 }
 
+const { STOPPED, SUSPENDED } = PowerState;
+const reset: PowerOrders = { reset: { id: 'a' }, newestId: 'a' };
+
 const kinds = (decision: Decision) => decision.actions.map(({ kind }) => kind);
 
 test.each<[string, Given, string[]]>([
@@ -162,6 +165,43 @@ test.each<[string, Given, string[]]>([
     'what crashed does not with the policy never',
     { domain: off(ShutoffReason.CRASHED), policy: RestartPolicy.NEVER },
     [],
+  ],
+  [
+    'what ended by itself starts when an operation says so',
+    {
+      domain: off(ShutoffReason.SHUTDOWN),
+      policy: RestartPolicy.NEVER,
+      orders: { newestId: 'a' },
+    },
+    ['start'],
+  ],
+  [
+    'what is to be rebooted shuts down',
+    { domain: on(), orders: { reboot: { id: 'a', patienceMs: 60_000 }, newestId: 'a' } },
+    ['mark', 'shutdown'],
+  ],
+  [
+    'what is to be rebooted by force is ended',
+    { domain: on(), orders: { reboot: { id: 'a', patienceMs: 0 }, newestId: 'a' } },
+    ['mark', 'destroy'],
+  ],
+  ['what is to be reset is', { domain: on(), orders: { reset: { id: 'a' } } }, ['reset']],
+  ['what is to be off is not reset', { domain: off(1), wanted: STOPPED, orders: reset }, []],
+  ['what is to be suspended is saved', { domain: on(), wanted: SUSPENDED }, ['save']],
+  [
+    'what is saved stays so',
+    { domain: off(ShutoffReason.SAVED), wanted: SUSPENDED, marks: { power: 'saved' } },
+    [],
+  ],
+  [
+    'what is saved goes on',
+    { domain: off(ShutoffReason.SAVED), marks: { power: 'saved' } },
+    ['start'],
+  ],
+  [
+    'what is saved is forgotten when it is stopped',
+    { domain: off(ShutoffReason.SAVED), wanted: STOPPED, marks: { power: 'saved' } },
+    ['forget-saved'],
   ],
 ])('%s', (_, given, expected) => {
   expect(kinds(decide(given))).toEqual(expected);
