@@ -69,6 +69,8 @@ function power(
       const state = typeof wanted === 'function' ? wanted(operation) : wanted;
       if (wantedPowerOf(vm) !== state) return superseded;
       if (vm.status?.powerState === state) return success;
+      // What has no node does not run.
+      if (state === PowerState.STOPPED && vm.status?.nodeId === '') return success;
       return judgeReady(vm);
     },
   };

@@ -101,6 +101,13 @@ it('attaches a volume to a machine and takes it off', async () => {
   const { vm } = await vms.createVirtualMachine({ vm: { name: 'web', spec } });
   const [id, vmId] = [volume?.id ?? '', vm?.id ?? ''];
   const disksOf = async () => (await vms.getVirtualMachine({ id: vmId })).vm?.spec?.disks ?? {};
+  const elsewhere = await vms.createVirtualMachine({
+    vm: { name: 'other', projectId: 'other', spec },
+  });
+  for (const unknown of ['00000000-0000-7000-8000-000000000001', elsewhere.vm?.id ?? '']) {
+    const refused = volumes.attachVolume({ id, vmId: unknown, diskName: 'data' });
+    await expect(refused).rejects.toThrow(/vm_id is no machine of project default/);
+  }
   await volumes.attachVolume({ id, vmId, diskName: 'data' });
   expect((await disksOf())['data']?.source).toEqual({ case: 'volumeId', value: id });
   await volumes.detachVolume({ id });

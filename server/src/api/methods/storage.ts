@@ -69,7 +69,9 @@ export const storageMethods: readonly CustomMethod[] = [
   }),
   reads(volume.attachVolume, async (given) => {
     const { context, request } = given;
-    const { id } = mustFind(context, context.types.get('volume'), request.id);
+    const { id, projectId } = mustFind(context, context.types.get('volume'), request.id);
+    // Who may attach volumes of one project learns nothing of machines of another.
+    if (context.view.get('vm', request.vmId)?.projectId !== projectId) throw noMachine(projectId);
     const disk = create(DiskSpecSchema, { source: { case: 'volumeId', value: id } });
     await editMachine(given, request.vmId, ({ spec }) => {
       add(spec?.disks, { path: 'disk_name', key: request.diskName }, disk);
@@ -139,6 +141,9 @@ function diskWith({ spec }: VirtualMachine, volumeId: string): string | undefine
   const disks = Object.entries(spec?.disks ?? {});
   return disks.find(([, { source }]) => source.value === volumeId)?.[0];
 }
+
+const noMachine = (projectId: string): LimiError =>
+  invalidFields([{ path: 'vm_id', message: `is no machine of project ${projectId}` }]);
 
 const notAttached = (name: string, others: number): LimiError =>
   new LimiError({

@@ -142,6 +142,13 @@ it.each([
   });
 });
 
+it('has stopped at once what has no node', async () => {
+  const world = new World();
+  world.put('vm', machine(STOPPED, PowerState.UNSPECIFIED, ''));
+  world.put('operation', operation('StopVirtualMachine'));
+  expect((await world.status('op')).phase).toBe(OperationPhase.SUCCEEDED);
+});
+
 it('fails when its machine goes', async () => {
   const world = new World();
   world.put('vm', machine(RUNNING, STOPPED));
