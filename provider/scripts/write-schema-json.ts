@@ -83,7 +83,9 @@ function parameterJson({ name, description, type }: Parameter): object {
   return { name, description, type: typeOf(type) };
 }
 
-const typeOf = (json: Uint8Array | undefined): unknown => JSON.parse(utf8.decode(json));
+function typeOf(json: Uint8Array | undefined): unknown {
+  return JSON.parse(utf8.decode(json));
+}
 
 function mapValues<T>(map: { readonly [key: string]: T }, to: (value: T) => object): object {
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, to(value)]));
