@@ -1,12 +1,13 @@
 /**
- * Writes two tables beside the generated messages: `gen/registry.ts`, all files of the contract,
- * and `gen/comments.ts`, the comment of each message, field, enum, value and method by its full
- * name. Comments aren't part of a descriptor at run time, and the docs, the Terraform schema and
- * the command line need them. The contract's image comes from buf, or from the file that is named.
+ * Writes three tables beside the generated messages: `gen/registry.ts`, all files of the contract;
+ * `gen/types.ts`, the resource types, each loaded when it is asked for; and `gen/comments.ts`, the
+ * comment of each message, field, enum, value and method by its full name. Comments aren't part of
+ * a descriptor at run time, and the docs, the Terraform schema and the command line need them. The
+ * contract's image comes from buf, or from the file that is named.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { fromBinary } from '@bufbuild/protobuf';
+import { type DescFile, fromBinary, getOption, hasOption } from '@bufbuild/protobuf';
 import {
   type DescriptorProto,
   type EnumDescriptorProto,
@@ -43,6 +44,62 @@ writeFileSync(
     '',
   ].join('\n'),
 );
+
+await writeTypes();
+
+/**
+ * The resource types with how to load each. Reading all descriptors takes longer than all else that
+ * a process of the Terraform provider does before its first answer, and it needs one or two.
+ */
+async function writeTypes(): Promise<void> {
+  const { contractFiles } = (await import(
+    '../gen/registry.js'
+  )) as typeof import('../gen/registry.js');
+  const options = await import('../gen/limiquantix/resource/v1/options_pb.js');
+  const services = contractFiles.flatMap((file) => file.services);
+  const rows = contractFiles
+    .flatMap(({ messages }) => messages)
+    .flatMap((message) => {
+      if (!hasOption(message, options.resource)) return [];
+      const { type, plural, readOnly } = getOption(message, options.resource);
+      const service = services.find(({ methods }) =>
+        methods.some(
+          ({ name, output }) =>
+            name === `Get${message.name}` &&
+            output.fields.some((field) => field.message === message),
+        ),
+      );
+      if (service === undefined)
+        throw new Error(`${message.typeName}: no service has Get${message.name}`);
+      const at = (file: DescFile): string => `import('./${file.name}_pb.js')`;
+      return [
+        `  ${type}: {\n    plural: '${plural}',\n    readOnly: ${readOnly},\n` +
+          `    load: async () => ({\n      message: (await ${at(message.file)}).${message.name}Schema,\n` +
+          `      service: (await ${at(service.file)}).${service.name},\n    }),\n  },`,
+      ];
+    });
+  writeFileSync(
+    'gen/types.ts',
+    [
+      '// Written by scripts/generate-tables.ts; not for editing.',
+      "import type { DescMessage, DescService } from '@bufbuild/protobuf';",
+      '',
+      '/** A resource type of the contract; its descriptors are read when they are asked for. */',
+      'export interface LazyType {',
+      '  readonly plural: string;',
+      '  /** Whether no user makes or changes it. */',
+      '  readonly readOnly: boolean;',
+      '  readonly load: () => Promise<{ message: DescMessage; service: DescService }>;',
+      '}',
+      '',
+      '/** Every resource type, by the name that the contract gives it. */',
+      'export const lazyTypes: Readonly<Record<string, LazyType>> = {',
+      ...rows.sort(),
+      '};',
+      '',
+    ].join('\n'),
+  );
+}
 
 function imageOfBuf(): Buffer {
   return execFileSync('buf', ['build', '-o', '-#format=binpb', '--path', 'limiquantix'], {

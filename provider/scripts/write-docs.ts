@@ -7,8 +7,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { providerFunctions } from '../src/function/functions.js';
+import { resourceShapes } from '../src/schema/all-shapes.js';
 import { dataSourceShapes } from '../src/schema/data-source-shape.js';
-import { resourceShapes, typePrefix } from '../src/schema/resource-shape.js';
+import { typePrefix } from '../src/schema/resource-shape.js';
 import { dataSourceExample, importExample, subjectOf } from './docs/derived-examples.js';
 import { functionPage } from './docs/function-page.js';
 import { providerPage } from './docs/provider-page.js';

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { providerFunctions } from '../../provider/src/function/functions.js';
-import { resourceShapes } from '../../provider/src/schema/resource-shape.js';
+import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
 import { emptyImage } from '../harness/empty-image.js';
 import { root, scratchDir } from '../harness/paths.js';

@@ -1,5 +1,5 @@
 /** The cases: every attribute that a user may write, as a chain from the resource inwards. Pure. */
-import { resourceShapes } from '../../provider/src/schema/resource-shape.js';
+import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import type { Attribute, ObjectShape } from '../../provider/src/schema/shape.js';
 import {
   isList,

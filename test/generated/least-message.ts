@@ -1,7 +1,7 @@
 /** Resources as messages, with what they need and no more, for tests below Terraform. */
 import type { Message } from '@bufbuild/protobuf';
 import { resourceToMessage } from '../../provider/src/engine/to-message.js';
-import { resourceShapes } from '../../provider/src/schema/resource-shape.js';
+import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import { type Dependency, Samples } from './samples.js';
 
 /** The types that users create, by name. */

@@ -5,7 +5,8 @@
  */
 import { updateMask } from '../../provider/src/engine/mask.js';
 import { resourceToMessage } from '../../provider/src/engine/to-message.js';
-import { type ResourceShape, resourceShapes } from '../../provider/src/schema/resource-shape.js';
+import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
+import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
 import {
   type ObjectValue,
   sameValue,

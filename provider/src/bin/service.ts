@@ -7,6 +7,7 @@ import { createApiClient, createTransport, probe } from '../client/api-client.js
 import { localFiles } from '../client/local-files.js';
 import { resolveSettings, type SettingsQuestion } from '../client/settings.js';
 import type { Method } from '../plugin/grpc-server.js';
+import { typePrefix } from '../schema/resource-shape.js';
 import { providerService } from '../tfplugin6/provider-service.js';
 import { Session } from '../tfplugin6/session.js';
 import type { ObjectValue } from '../value/value.js';
@@ -28,7 +29,7 @@ export function startService({ nowMs, ...sources }: ServiceOptions): ReadonlyMap
       const settings = resolveSettings({ ...sources, given: givenSettings(config) });
       const transport = await createTransport(settings);
       const options = { settings, transport, stopping: stopping.signal, nowMs };
-      await probe(options, session.anyResource());
+      await probe(options, await session.resource(`${typePrefix}project`));
       return { api: createApiClient(options), disruptionLimit: settings.disruptionLimit };
     },
   });

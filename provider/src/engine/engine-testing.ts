@@ -1,7 +1,8 @@
 /**
  * What the engine's tests share: shapes by name, whole values out of parts, and files in memory.
  */
-import { type ResourceShape, resourceShapes } from '../schema/resource-shape.js';
+import { resourceShapes } from '../schema/all-shapes.js';
+import type { ResourceShape } from '../schema/resource-shape.js';
 import type { ObjectShape } from '../schema/shape.js';
 import { isList, isObject, type ObjectValue, record, type Value } from '../value/value.js';
 import type { Files } from './files.js';

@@ -13,11 +13,11 @@ import {
   StringKind,
 } from '../../gen/tfplugin6_pb.js';
 import { typeJson } from '../value/type.js';
+import { resourceShapes } from './all-shapes.js';
 import { dataSourceShapes } from './data-source-shape.js';
 import { type Comments, describeAttribute } from './describe.js';
 import { functionSchemas } from './function-schema.js';
 import { providerArguments, providerDescription } from './provider-shape.js';
-import { resourceShapes } from './resource-shape.js';
 import { type Attribute, attributeType, type Collection, type ObjectShape } from './shape.js';
 
 type SchemaInit = MessageInitShape<typeof SchemaSchema>;

@@ -5,8 +5,8 @@ import {
   FieldDescriptorProto_Label as Label,
   FieldDescriptorProto_Type as Type,
 } from '@bufbuild/protobuf/wkt';
+import { resourceShapes } from './all-shapes.js';
 import { messageShape } from './message-shape.js';
-import { resourceShapes } from './resource-shape.js';
 import type { Attribute, ObjectShape } from './shape.js';
 
 function attribute(typeName: string, path: string): Attribute {

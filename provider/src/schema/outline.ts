@@ -4,8 +4,8 @@
  */
 import { providerFunctions } from '../function/functions.js';
 import { typeJson } from '../value/type.js';
+import { resourceShapes } from './all-shapes.js';
 import { dataSourceShapes } from './data-source-shape.js';
-import { resourceShapes } from './resource-shape.js';
 import type { ObjectShape } from './shape.js';
 
 /** `resource limiquantix_vm cpu.cores` → `number, required`; in alphabetical order. */

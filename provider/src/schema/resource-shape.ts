@@ -1,16 +1,8 @@
 /**
  * The shape of a resource: header and spec flattened into one object, the status as one computed
- * attribute, and the provider's own attributes. Also the list of all resource types of the
- * contract.
+ * attribute, and the provider's own attributes.
  */
-import {
-  type DescField,
-  type DescMessage,
-  type DescService,
-  getOption,
-  hasOption,
-} from '@bufbuild/protobuf';
-import { contractFiles } from '@limiquantix/proto/registry.js';
+import { type DescField, type DescMessage, type DescService, getOption } from '@bufbuild/protobuf';
 import {
   type ResourceOptions,
   resource as resourceOption,
@@ -46,24 +38,6 @@ export interface ResourceShape {
 /** The prefix of every type's name in Terraform. */
 export const typePrefix = 'limiquantix_';
 
-/** All resource types, by Terraform's name; shapes are made when they are first asked for. */
-export function resourceShapes(): ReadonlyMap<string, () => ResourceShape> {
-  const result = new Map<string, () => ResourceShape>();
-  for (const file of contractFiles) {
-    for (const message of file.messages) {
-      if (!hasOption(message, resourceOption)) continue;
-      const { type, readOnly } = getOption(message, resourceOption);
-      if (readOnly) continue;
-      let shape: ResourceShape | undefined;
-      result.set(typePrefix + type, () => {
-        shape ??= resourceShape(message);
-        return shape;
-      });
-    }
-  }
-  return result;
-}
-
 /** Header fields that LimiQuantix sets and that never change: the others would only make noise. */
 const stableOutputs = new Set(['id', 'created_at', 'created_by']);
 
@@ -79,7 +53,7 @@ const rootNamesTaken = new Set([
 ]);
 
 /** The shape of one resource type. Throws if the contract can't be expressed in Terraform. */
-export function resourceShape(message: DescMessage): ResourceShape {
+export function resourceShape(message: DescMessage, service: DescService): ResourceShape {
   const options = getOption(message, resourceOption);
   const specField = messageField(message, 'spec');
   const statusField = messageField(message, 'status');
@@ -101,7 +75,7 @@ export function resourceShape(message: DescMessage): ResourceShape {
     plural: options.plural,
     options,
     message,
-    service: serviceOf(message),
+    service,
     specField,
     statusField,
     header,
@@ -127,15 +101,4 @@ function messageField(message: DescMessage, name: string): DescField & { message
   const field = message.fields.find((candidate) => candidate.name === name);
   if (field?.fieldKind !== 'message') throw new Error(`${message.typeName}: no field ${name}`);
   return field;
-}
-
-/** The service whose Get returns the message. */
-function serviceOf(message: DescMessage): DescService {
-  for (const file of contractFiles) {
-    for (const service of file.services) {
-      const get = service.methods.find((method) => method.name === `Get${message.name}`);
-      if (get?.output.fields.some((field) => field.message === message)) return service;
-    }
-  }
-  throw new Error(`${message.typeName}: no service has Get${message.name}`);
 }

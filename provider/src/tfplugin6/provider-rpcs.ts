@@ -51,14 +51,14 @@ export function providerRpcs(session: Session, { connect, stop }: ProviderEffect
 
     validateDataResourceConfig: ({ typeName, config }) =>
       session.answer(async () => {
-        const source = session.dataSource(typeName);
+        const source = await session.dataSource(typeName);
         validateDataSource(source, decodeObject(config, source.object.type) ?? {});
         return {};
       }),
 
     readDataSource: ({ typeName, config }) =>
       session.answer(async () => {
-        const source = session.dataSource(typeName);
+        const source = await session.dataSource(typeName);
         const value = decodeObject(config, source.object.type);
         if (value === null) {
           throw new DiagnosticError([problem('No configuration', `${typeName} came without one`)]);

@@ -48,7 +48,7 @@ async function validateConfig(
   session: Session,
   { typeName, config }: Ask<'validateResourceConfig'>,
 ): Promise<Answer<'validateResourceConfig'>> {
-  const shape = session.resource(typeName);
+  const shape = await session.resource(typeName);
   const value = decodeObject(config, shape.object.type);
   if (value === null) return {};
   return { diagnostics: session.tell(validateResource(shape, value, await session.rules())) };
@@ -70,7 +70,7 @@ async function read(
   session: Session,
   { typeName, currentState, private: kept }: Ask<'readResource'>,
 ): Promise<Answer<'readResource'>> {
-  const shape = session.resource(typeName);
+  const shape = await session.resource(typeName);
   const prior = decodeObject(currentState, shape.object.type);
   if (prior === null) return { newState: encodeDynamic(null), private: kept };
   const attempt = { verb: 'read', name: String(prior['name'] ?? prior['id']) } as const;
@@ -82,7 +82,7 @@ async function plan(
   session: Session,
   request: Ask<'planResourceChange'>,
 ): Promise<Answer<'planResourceChange'>> {
-  const shape = session.resource(request.typeName);
+  const shape = await session.resource(request.typeName);
   const { type } = shape.object;
   const kept = request.plannedPrivate.length > 0 ? request.plannedPrivate : request.priorPrivate;
   const question = {
@@ -105,7 +105,7 @@ async function apply(
   request: Ask<'applyResourceChange'>,
 ): Promise<Answer<'applyResourceChange'>> {
   try {
-    const shape = session.resource(request.typeName);
+    const shape = await session.resource(request.typeName);
     const { type } = shape.object;
     const question = {
       prior: decodeObject(request.priorState, type),
@@ -132,7 +132,7 @@ async function importState(
   session: Session,
   { typeName, id }: Ask<'importResourceState'>,
 ): Promise<Answer<'importResourceState'>> {
-  const shape = session.resource(typeName);
+  const shape = await session.resource(typeName);
   const attempt = { verb: 'import', name: id } as const;
   const state = await told(shape, attempt, () => importResource(shape, id, session.api));
   return { importedResources: [{ typeName, state: encodeDynamic(state) }] };
@@ -142,7 +142,7 @@ async function generate(
   session: Session,
   { typeName, state }: Ask<'generateResourceConfig'>,
 ): Promise<Answer<'generateResourceConfig'>> {
-  const shape = session.resource(typeName);
+  const shape = await session.resource(typeName);
   const value = decodeObject(state, shape.object.type);
   return { config: encodeDynamic(value === null ? null : generateConfig(shape.object, value)) };
 }

@@ -4,11 +4,12 @@
  */
 import type { Validator } from '@bufbuild/protovalidate';
 import type { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
+import { lazyTypes } from '@limiquantix/proto/types.js';
 import type { Api } from '../engine/api.js';
 import { type Diagnostic, DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { Files } from '../engine/files.js';
 import { type DataSourceShape, dataSourceShapes } from '../schema/data-source-shape.js';
-import { type ResourceShape, resourceShapes } from '../schema/resource-shape.js';
+import { type ResourceShape, resourceShape, typePrefix } from '../schema/resource-shape.js';
 import { diagnosticsOf, encodeDiagnostics, type Precision, precisionOf } from './diagnostics.js';
 
 /** What a session needs from outside. */
@@ -30,8 +31,8 @@ export interface Connection {
 export class Session {
   readonly effects: SessionEffects;
   private precision: Precision = 'two_steps';
-  private readonly shapes = resourceShapes();
-  private dataSources: ReadonlyMap<string, DataSourceShape> | undefined;
+  private readonly shapes = new Map<string, Promise<ResourceShape>>();
+  private readonly dataSources = new Map<string, Promise<DataSourceShape>>();
   private configured: Connection | 'unknown' | undefined;
   private validator: Promise<Validator> | undefined;
 
@@ -84,30 +85,32 @@ export class Session {
     return typeof this.configured === 'object' ? this.configured.disruptionLimit : undefined;
   }
 
-  /** A resource type's shape. Throws DiagnosticError for a type that there isn't. */
-  resource(typeName: string): ResourceShape {
-    const shapeOf = this.shapes.get(typeName);
-    if (shapeOf === undefined) throw noSuchType(typeName);
-    return shapeOf();
-  }
-
-  /** The shape of some resource type. */
-  anyResource(): ResourceShape {
-    const [first] = this.shapes.values();
-    if (first === undefined) throw new Error('the contract has no resource type');
-    return first();
+  /**
+   * A resource type's shape, made when it is first asked for. Throws DiagnosticError for a type
+   * that there isn't.
+   */
+  async resource(typeName: string): Promise<ResourceShape> {
+    const lazy = lazyTypes[typeName.slice(typePrefix.length)];
+    if (lazy === undefined || lazy.readOnly) throw noSuchType(typeName);
+    return cached(this.shapes, typeName, async () => {
+      const { message, service } = await lazy.load();
+      return resourceShape(message, service);
+    });
   }
 
   /** A data source's shape. Throws DiagnosticError for one that there isn't. */
-  dataSource(typeName: string): DataSourceShape {
-    this.dataSources ??= new Map(
-      [...this.shapes.values()]
-        .flatMap((shapeOf) => dataSourceShapes(shapeOf()))
-        .map((source) => [source.typeName, source]),
-    );
-    const source = this.dataSources.get(typeName);
-    if (source === undefined) throw noSuchType(typeName);
-    return source;
+  async dataSource(typeName: string): Promise<DataSourceShape> {
+    return cached(this.dataSources, typeName, async () => {
+      const name = typeName.slice(typePrefix.length);
+      const [type] =
+        Object.entries(lazyTypes).find(([one, { plural }]) => one === name || plural === name) ??
+        [];
+      if (type === undefined) throw noSuchType(typeName);
+      const sources = dataSourceShapes(await this.resource(typePrefix + type));
+      const source = sources.find((candidate) => candidate.typeName === typeName);
+      if (source === undefined) throw noSuchType(typeName);
+      return source;
+    });
   }
 
   /** The contract's validation rules, loaded at the first use. */
@@ -119,4 +122,10 @@ export class Session {
 
 function noSuchType(typeName: string): DiagnosticError {
   return new DiagnosticError([problem('No such type', `this provider has no type ${typeName}`)]);
+}
+
+function cached<T>(all: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = all.get(key) ?? make();
+  all.set(key, found);
+  return found;
 }
