@@ -12,6 +12,9 @@ export interface Cli {
   readonly env: Environment;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** All of standard input. */
+  readonly readStdin: () => Promise<string>;
+  readonly nowMs: () => number;
   /** Aborts when the user wants the command to end. */
   readonly signal: AbortSignal;
 }
@@ -29,6 +32,13 @@ export function withProfileOptions(command: Command): Command {
     .option('--endpoint <url>', "the control plane's URL")
     .option('--token <token>', 'API token')
     .option('--ca-certificate <pem-or-file>', "the CA's certificate");
+}
+
+/** Adds the options that say which project is meant. */
+export function withProjectOptions(command: Command): Command {
+  return withProfileOptions(command)
+    .option('--project <name>', 'the project that is meant, by name or id')
+    .option('-A, --all-projects', 'all projects, even where the profile names one');
 }
 
 /** The transport to the control plane that the options and the environment name. */

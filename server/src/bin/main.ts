@@ -3,6 +3,7 @@
  * environment, the arguments and the signals.
  */
 import './warnings.js';
+import { text } from 'node:stream/consumers';
 import type { Cli } from './cli.js';
 import { runProgram } from './program.js';
 
@@ -28,6 +29,8 @@ const cli: Cli = {
   env: process.env,
   stdout: output(process.stdout),
   stderr: output(process.stderr),
+  readStdin: async () => text(process.stdin),
+  nowMs: () => Date.now(),
   signal: end.signal,
 };
 process.exitCode = await runProgram(cli, process.argv.slice(2));

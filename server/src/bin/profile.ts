@@ -15,6 +15,8 @@ export interface Profile {
   /** The CA's certificate in PEM. */
   readonly caCertificate: string;
   readonly token: string;
+  /** The project that is meant where none is named; without it, all are. */
+  readonly project?: string;
 }
 
 /** What was given by arguments. */
@@ -54,8 +56,12 @@ export async function findProfile(given: ProfileArguments, env: Environment): Pr
         'or set LIMIQUANTIX_ENDPOINT, LIMIQUANTIX_TOKEN and LIMIQUANTIX_CA_CERTIFICATE',
     );
   }
+  if (!URL.canParse(endpoint)) {
+    throw missing(`the endpoint "${endpoint}" is no URL; give one such as https://127.0.0.1:7443`);
+  }
   const caCertificate = ca.includes('-----BEGIN') ? ca : await readFile(ca, 'utf8');
-  return { endpoint, token, caCertificate };
+  const project = env['LIMIQUANTIX_PROJECT'] ?? file?.project;
+  return { endpoint, token, caCertificate, ...(project === undefined ? {} : { project }) };
 }
 
 /** Writes a profile that only its owner can read, all of it or none. */
@@ -87,11 +93,13 @@ export async function readProfile(path: string): Promise<Partial<Profile> | unde
     const value = content[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
-  const [endpoint, token, caCertificate] = ['endpoint', 'token', 'ca_certificate'].map(entry);
+  const names = ['endpoint', 'token', 'ca_certificate', 'project'];
+  const [endpoint, token, caCertificate, project] = names.map(entry);
   return {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(token === undefined ? {} : { token }),
     ...(caCertificate === undefined ? {} : { caCertificate }),
+    ...(project === undefined ? {} : { project }),
   };
 }
 

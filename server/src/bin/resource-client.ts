@@ -10,6 +10,7 @@ import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { type ResourceType, writeMethodsOf } from '../resource/type-registry.js';
 import type { Profile } from './profile.js';
+import { didYouMean } from './words/nearest.js';
 
 /** A change that a watch tells of. */
 export interface ResourceEvent {
@@ -23,6 +24,10 @@ export interface Selection {
   readonly projectId?: string | undefined;
   readonly filter?: string | undefined;
 }
+
+/** Whether a word is a resource's id and no name. */
+export const isId = (word: string): boolean =>
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(word);
 
 /** Pages of a list are this long. */
 const pageSize = 500;
@@ -79,10 +84,9 @@ export class ResourceClient {
 
   /** The resource with a name or an id. Throws LimiError NOT_FOUND where there is none. */
   async find(type: ResourceType, word: string, selection: Selection): Promise<AnyResource> {
-    const byId = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(word);
-    if (byId) return this.get(type, word);
+    if (isId(word)) return this.get(type, word);
     const [first, second] = await this.list(type, { ...selection, filter: `name=${word}` });
-    if (first === undefined) throw notFound(type, word);
+    if (first === undefined) throw notFound(type, word, await this.#names(type, selection));
     if (second !== undefined) throw ambiguous(type, word);
     return first;
   }
@@ -130,6 +134,13 @@ export class ResourceClient {
     }
   }
 
+  /** The first names of a type, to tell which could have been meant. */
+  async #names(type: ResourceType, { projectId }: Selection): Promise<string[]> {
+    const { method, response } = type.methods.list;
+    const answer = await this.#call(method, { ...wordsOf({ projectId }), pageSize });
+    return (read(answer, response) as AnyResource[]).map(({ name }) => name);
+  }
+
   async #one(method: DescMethod, fields: Fields, response: DescField): Promise<AnyResource> {
     return read(await this.#call(method, fields), response) as AnyResource;
   }
@@ -161,11 +172,12 @@ async function* only(message: Message): AsyncGenerator<Message> {
   yield message;
 }
 
-function notFound(type: ResourceType, name: string): LimiError {
+function notFound(type: ResourceType, name: string, names: readonly string[]): LimiError {
+  const near = didYouMean(name, names);
   return new LimiError({
     code: Code.NotFound,
     reason: 'NOT_FOUND',
-    message: `there is no ${type.label} named ${name}; see: limiquantix get ${type.type}`,
+    message: `there is no ${type.label} named ${name}${near || `; see: limiquantix get ${type.type}`}`,
   });
 }
 

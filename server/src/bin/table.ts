@@ -1,13 +1,16 @@
 /**
- * Resources as text for people: the contract's columns in a table, words of enums in lower case,
- * names in place of ids where they are known. Pure.
+ * Resources as text for people: the contract's columns in a table, enum values in words, sizes and
+ * times as they are read, names in place of ids where they are known. Pure.
  */
-import type { DescEnum, DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Condition, ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { behaviorOf, findField, readField } from '../resource/field-access.js';
 import { readyOf } from '../resource/ready.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
+import { enumWord } from './words/enum-words.js';
+import { isSizeUnit, sizeText, spanText, timeText } from './words/numbers.js';
 
 /** The name of a resource, by its type and id; undefined where it isn't known. */
 export type NameOf = (type: TypeName, id: string) => string | undefined;
@@ -17,6 +20,11 @@ export interface TableOptions {
   readonly nameOf: NameOf;
   /** Colours for a terminal. */
   readonly isColoured: boolean;
+  readonly nowMs: number;
+  /** Ids and labels as well. */
+  readonly isWide: boolean;
+  /** Which project each is in. */
+  readonly hasProjects: boolean;
 }
 
 /** A table with a line of headings. */
@@ -25,14 +33,28 @@ export function renderTable(
   resources: readonly AnyResource[],
   options: TableOptions,
 ): string {
-  const rows = [headingsOf(type), ...resources.map((one) => cellsOf(type, one, options.nameOf))];
-  const widths = headingsOf(type).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  const columns = columnsOf(type, options);
+  const rows = resources.map((one) => rowOf(columns, one));
+  return renderRows(
+    columns.map(({ heading }) => heading),
+    rows,
+    options.isColoured,
   );
-  const lines = rows.map((row, index) => {
+}
+
+/** Rows under headings, in columns as wide as their widest cell. */
+export function renderRows(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  isColoured: boolean,
+): string {
+  const widths = headings.map((heading, column) =>
+    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), heading.length),
+  );
+  const lines = [headings, ...rows].map((row, index) => {
     const cells = row.map((cell, column) => {
       const padded = column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0);
-      return options.isColoured ? coloured(cell, padded, index === 0) : padded;
+      return isColoured ? coloured(cell, padded, index === 0) : padded;
     });
     return cells.join('  ').trimEnd();
   });
@@ -45,7 +67,7 @@ export function renderLine(
   resource: AnyResource,
   options: TableOptions,
 ): string {
-  const cells = cellsOf(type, resource, options.nameOf);
+  const cells = rowOf(columnsOf(type, options), resource);
   return cells.map((cell) => (options.isColoured ? coloured(cell, cell, false) : cell)).join('  ');
 }
 
@@ -56,48 +78,26 @@ export function referencedTypes(type: ResourceType): TypeName[] {
   return [...new Set(types)].filter((name) => name !== '');
 }
 
-function headingsOf(type: ResourceType): string[] {
-  const named = type.columns.map((path) =>
-    path
-      .replace(/^(status|spec)\./, '')
-      .replace(/_id$/, '')
-      .replaceAll(/[._]/g, ' ')
-      .toUpperCase(),
-  );
-  return ['NAME', ...(type.readiness === 'condition' ? ['READY'] : []), ...named];
-}
-
-function cellsOf(type: ResourceType, resource: AnyResource, nameOf: NameOf): string[] {
-  const values = type.columns.map((path) => cellAt(type, resource, path, nameOf));
-  const ready = type.readiness === 'condition' ? [readiness(resource)] : [];
-  return [resource.name, ...ready, ...values].map((cell) => (cell === '' ? '-' : cell));
-}
-
-function readiness(resource: AnyResource): string {
+/** Whether a resource is as wanted, in one word and why not. */
+export function readiness(resource: AnyResource): string {
   if (resource.deletionRequestedAt !== undefined) return 'deleting';
   const condition: Condition | undefined = readyOf(resource.status?.conditions);
   if (condition === undefined || resource.status?.observedGeneration !== resource.generation) {
     return 'no';
   }
   if (condition.status === ConditionStatus.TRUE) return 'yes';
-  return condition.status === ConditionStatus.FAILED ? 'failed' : `no (${condition.reason})`;
+  const word = condition.status === ConditionStatus.FAILED ? 'failed' : 'no';
+  return condition.reason === '' ? word : `${word} (${condition.reason})`;
 }
 
-function cellAt(type: ResourceType, resource: AnyResource, path: string, nameOf: NameOf): string {
-  const found = fieldAt(type.message, path);
-  if (found === undefined) return '';
-  let message: Message | undefined = resource;
-  for (const step of found.steps) {
-    message = message === undefined ? undefined : (readField(message, step) as Message | undefined);
-  }
-  if (message === undefined) return '';
-  return text(found.field, readField(message, found.field), nameOf);
+/** A field, and the messages on the way to it. */
+export interface FoundField {
+  readonly steps: readonly DescField[];
+  readonly field: DescField;
 }
 
-function fieldAt(
-  root: DescMessage,
-  path: string,
-): { readonly steps: readonly DescField[]; readonly field: DescField } | undefined {
+/** The field at a path such as `status.node_id`; undefined where there is none. */
+export function fieldAt(root: DescMessage, path: string): FoundField | undefined {
   const names = path.split('.');
   const steps: DescField[] = [];
   let desc: DescMessage | undefined = root;
@@ -111,30 +111,106 @@ function fieldAt(
   return undefined;
 }
 
-function text(field: DescField, value: unknown, nameOf: NameOf): string {
+/** The value of a field that was found; undefined where it or what leads to it isn't set. */
+export function valueAt(resource: Message, { steps, field }: FoundField): unknown {
+  let message: Message | undefined = resource;
+  for (const step of steps) {
+    message = message === undefined ? undefined : (readField(message, step) as Message | undefined);
+  }
+  return message === undefined ? undefined : readField(message, field);
+}
+
+interface Column {
+  readonly heading: string;
+  readonly cell: (resource: AnyResource) => string;
+}
+
+const rowOf = (columns: readonly Column[], resource: AnyResource): string[] =>
+  columns.map(({ cell }) => cell(resource) || '-');
+
+function columnsOf(type: ResourceType, options: TableOptions): Column[] {
+  const own = type.columns.flatMap((path) => {
+    const found = fieldAt(type.message, path);
+    return found === undefined ? [] : [contractColumn(path, found, options)];
+  });
+  const { hasProjects, isWide, nowMs } = options;
+  const columns: (Column | false)[] = [
+    hasProjects &&
+      type.scope === 'project' && {
+        heading: 'PROJECT',
+        cell: ({ projectId }) => projectOf(projectId, options),
+      },
+    { heading: 'NAME', cell: ({ name }) => name },
+    type.readiness === 'condition' && { heading: 'READY', cell: readiness },
+    ...own,
+    !type.columns.includes('created_at') && { heading: 'AGE', cell: (one) => ageOf(one, nowMs) },
+    isWide && { heading: 'ID', cell: ({ id }) => id },
+    isWide && { heading: 'LABELS', cell: ({ labels }) => labelsText(labels) },
+  ];
+  return columns.filter((column) => column !== false);
+}
+
+const projectOf = (id: string, { nameOf }: TableOptions): string => nameOf('project', id) ?? id;
+
+const ageOf = ({ createdAt }: AnyResource, nowMs: number): string =>
+  createdAt === undefined ? '' : spanText(nowMs - timestampMs(createdAt));
+
+/** Labels as `-l` takes them. */
+export const labelsText = (labels: AnyResource['labels']): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(',');
+
+function contractColumn(path: string, found: FoundField, options: TableOptions): Column {
+  const isSize = isSizeUnit(behaviorOf(found.field).unit);
+  const heading = path
+    .replace(/^(status|spec)\./, '')
+    .replace(isSize ? /_(bytes|mib|gib)$/ : /_(id|at)$/, '')
+    .replaceAll(/[._]/g, ' ')
+    .toUpperCase();
+  return { heading, cell: (one) => text(found.field, valueAt(one, found), options) };
+}
+
+function text(field: DescField, value: unknown, { nameOf, nowMs }: TableOptions): string {
   if (value === undefined) return '';
   if (Array.isArray(value)) return value.map(String).join(',');
   if (field.fieldKind === 'enum') return enumWord(field.enum, Number(value));
-  const { reference } = behaviorOf(field);
+  if (field.message?.typeName === 'google.protobuf.Timestamp') {
+    return timeText(timestampMs(value as Timestamp), nowMs);
+  }
+  const { reference, unit } = behaviorOf(field);
+  if (isSizeUnit(unit)) return sizeText(Number(value), unit);
+  if (field.fieldKind === 'scalar' && value === true) return 'yes';
   return (reference === '' ? undefined : nameOf(reference, String(value))) ?? String(value);
 }
 
-/** `VOLUME_PHASE_IN_USE` → `in use`. */
-function enumWord(desc: DescEnum, number: number): string {
-  const name = desc.value[number]?.name ?? String(number);
-  const word = name
-    .slice((desc.sharedPrefix ?? '').length)
-    .replaceAll('_', ' ')
-    .toLowerCase();
-  return word === 'unspecified' ? '' : word;
-}
-
-const good = new Set(['yes', 'ready', 'running', 'available', 'in use', 'up']);
-const bad = new Set(['failed', 'crashed', 'lost', 'not ready', 'degraded']);
+const good = new Set([
+  'yes',
+  'ready',
+  'running',
+  'available',
+  'in_use',
+  'up',
+  'active',
+  'succeeded',
+  'allocated',
+]);
+const bad = new Set([
+  'failed',
+  'crashed',
+  'lost',
+  'not_ready',
+  'degraded',
+  'offline',
+  'down',
+  'error',
+]);
 
 function coloured(cell: string, padded: string, isHeading: boolean): string {
   if (isHeading) return `\u001b[1m${padded}\u001b[0m`;
-  if (good.has(cell)) return `\u001b[32m${padded}\u001b[0m`;
-  if (bad.has(cell)) return `\u001b[31m${padded}\u001b[0m`;
+  const word = cell.split(' ', 1)[0] ?? '';
+  if (good.has(word)) return `\u001b[32m${padded}\u001b[0m`;
+  if (bad.has(word)) return `\u001b[31m${padded}\u001b[0m`;
   return padded;
 }
