@@ -261,3 +261,11 @@ describe('an uploaded file', () => {
     expect(wrong.diagnostics[0]?.path.at(-1)).toEqual({ attribute: 'sha256' });
   });
 });
+
+test('a machine made from a template may have interfaces that its own spec does not name', async () => {
+  const made = { ...base, source: { template_id: 't' } };
+  const result = await plan(null, made);
+  expect(isUnknown(status(result)?.['nics'] ?? UNKNOWN)).toBe(true);
+  const later = await plan({ ...made, ...observed }, { ...made, labels: record([['a', 'b']]) });
+  expect(isUnknown(nic(later, 'lan'))).toBe(false);
+});

@@ -30,9 +30,14 @@ export interface StatusQuestion {
  */
 export function planStatus(shape: ResourceShape, question: StatusQuestion): Value {
   const known = new Map<string, Value>();
+  const isWhole = !shape.spec.attributes.some(
+    ({ name, behavior }) => behavior.underlay && (question.planned[name] ?? null) !== null,
+  );
   for (const attribute of shape.status.attributes) {
     const value =
-      attribute.behavior.mirrors === '' ? kept(attribute, question) : mirror(attribute, question);
+      attribute.behavior.mirrors === ''
+        ? kept(attribute, question)
+        : mirror(attribute, { ...question, isWhole });
     if (!isUnknown(value)) known.set(attribute.name, value);
   }
   if (known.size === 0) return UNKNOWN;
@@ -45,13 +50,19 @@ function kept({ name, behavior }: Attribute, { prior, mayMove }: StatusQuestion)
   return givenValue(objectOrEmpty(prior['status'])[name] ?? null);
 }
 
-function mirror(attribute: Attribute, { prior, planned }: StatusQuestion): Value {
+interface MirrorQuestion extends StatusQuestion {
+  /** Whether the spec is all there is: nothing that it is made from has entries of its own. */
+  readonly isWhole: boolean;
+}
+
+function mirror(attribute: Attribute, { prior, planned, isWhole }: MirrorQuestion): Value {
   const [root = '', ...inside] = attribute.behavior.mirrors.split('.');
   const given = planned[root] ?? null;
   if (attribute.collection !== 'map' || typeof attribute.element === 'string') {
     return givenValue(descend(given, inside));
   }
-  if (isUnknown(given) || !isObject(given) || Object.keys(given).length === 0) return UNKNOWN;
+  if (!isWhole || isUnknown(given) || !isObject(given)) return UNKNOWN;
+  if (Object.keys(given).length === 0) return UNKNOWN;
   const before = objectOrEmpty(prior?.[root]);
   const statusBefore = objectOrEmpty(objectOrEmpty(prior?.['status'])[attribute.name]);
   const { element } = attribute;

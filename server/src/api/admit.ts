@@ -63,6 +63,7 @@ function decide(context: ApiContext, { type, next, previous }: Admission): Admis
     newId: context.newId,
     nowMs: context.nowMs(),
     random: context.random,
+    validate: context.validate,
   });
 }
 

@@ -18,7 +18,7 @@ import {
   type Observation,
   ResourceKeySchema,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
-import { nodesOf, nodeTypes, relevantBytes } from '../decide/desired.js';
+import { asTold, nodesOf, nodeTypes, relevantBytes } from '../decide/desired.js';
 import { Bell, rest } from '../reconcile/bell.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
 import type { Lookup } from '../reconcile/driver.js';
@@ -182,7 +182,8 @@ export class AgentSession {
   }
 
   /** A resource for the node, or undefined where that would tell it nothing new. */
-  #tell(key: ResourceKey, resource: AnyResource): DesiredResource | undefined {
+  #tell(key: ResourceKey, stored: AnyResource): DesiredResource | undefined {
+    const resource = asTold(key.type, stored);
     const { message } = this.#options.types.get(key.type);
     const bytes = relevantBytes(key.type, resource, message);
     const digest = createHash('sha256').update(bytes).digest('base64');

@@ -5,9 +5,11 @@
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import type { Path } from '@bufbuild/protobuf/reflect';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
-import { Code } from '@connectrpc/connect';
-import { type FieldViolation, LimiError } from '../resource/error.js';
+import type { FieldViolation } from '../resource/error.js';
 import { behaviorOf, entryPath } from '../resource/field-access.js';
+import { invalidFields } from '../resource/invalid-fields.js';
+
+export { invalidFields } from '../resource/invalid-fields.js';
 
 /**
  * Throws INVALID_ARGUMENT with a violation for each rule that a message breaks. `within` is the
@@ -32,19 +34,6 @@ export function createValidate(): Validate {
       .map((violation) => asFieldViolation(violation, message, within));
     throw invalidFields(found);
   };
-}
-
-/** INVALID_ARGUMENT for some fields; the message says all that is wrong. */
-export function invalidFields(
-  violations: readonly FieldViolation[],
-  reason = 'INVALID_FIELD',
-): LimiError {
-  return new LimiError({
-    code: Code.InvalidArgument,
-    reason,
-    message: violations.map(({ path, message }) => `${path} ${message}`.trim()).join('; '),
-    violations,
-  });
 }
 
 function asFieldViolation(

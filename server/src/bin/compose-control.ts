@@ -15,6 +15,7 @@ import { objectDriver, supportedDriver } from '../drivers/control/object.js';
 import { OperationControlDriver } from '../drivers/control/operation.js';
 import { StoragePoolControlDriver } from '../drivers/control/storage-pool.js';
 import { VmControlDriver } from '../drivers/control/vm.js';
+import { VmTemplateControlDriver } from '../drivers/control/vm-template.js';
 import { VolumeControlDriver } from '../drivers/control/volume.js';
 import { LibraryImageDriver } from '../drivers/library/image.js';
 import { NetworkDriver } from '../drivers/ovn/network.js';
@@ -137,6 +138,7 @@ function makeDrivers(parts: DriverParts) {
   const images = new LibraryImageDriver({ library, links, clock, poke });
   const own = [
     new NodeControlDriver(links, allocation),
+    new VmTemplateControlDriver(),
     new StoragePoolControlDriver(links),
     images,
     new VolumeControlDriver(links),

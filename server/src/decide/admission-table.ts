@@ -3,11 +3,13 @@ import { type AdmissionTable, admissionTable, admits } from './admission.js';
 import { admitNetwork } from './admit-network.js';
 import { admitPort } from './admit-port.js';
 import { admitVm } from './admit-vm.js';
+import { admitVmTemplate } from './admit-vm-template.js';
 import { admitVolume } from './admit-volume.js';
 
 /** The admission of every type that decides something. */
 export const admission: AdmissionTable = admissionTable(
   admits('vm', admitVm),
+  admits('vm_template', admitVmTemplate),
   admits('volume', admitVolume),
   admits('network', admitNetwork),
   admits('port', admitPort),

@@ -4,6 +4,7 @@
  * they return in one store transaction, and calls them again with a newer view where that
  * transaction conflicts.
  */
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 
@@ -25,7 +26,12 @@ export interface AdmissionInput<R extends AnyResource = AnyResource> {
   readonly nowMs: number;
   /** A number from 0 (included) to 1 (excluded). */
   readonly random: () => number;
+  /** Throws INVALID_ARGUMENT where a message breaks a rule of the contract. */
+  readonly validate: Validate;
 }
+
+/** Checks a message against the contract's rules; throws INVALID_ARGUMENT for what breaks one. */
+export type Validate = (desc: DescMessage, message: Message) => void;
 
 /** A resource that is written in the same transaction, such as the volume of a VM's disk. */
 export interface ChildWrite {

@@ -5,12 +5,14 @@ import { VirtualNetworkSchema } from '@limiquantix/proto/network/v1/network_pb.j
 import { type Port, PortSchema } from '@limiquantix/proto/network/v1/port_pb.js';
 import { ImageSchema } from '@limiquantix/proto/storage/v1/image_pb.js';
 import { type Volume, VolumeSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { createValidate } from '../api/validation.js';
 import { LimiError } from '../resource/error.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import { admitVm } from './admit-vm.js';
 import { claimsOf } from './claims.js';
 
+const validate = createValidate();
 const network = create(VirtualNetworkSchema, {
   id: 'net',
   name: 'lan',
@@ -80,7 +82,7 @@ function admit(next: VirtualMachine, previous?: VirtualMachine, world = worldOf(
     ids += 1;
     return `new-${ids}`;
   };
-  return admitVm({ next, previous, lookup: world, newId, nowMs: 0, random: () => 0 });
+  return admitVm({ next, previous, lookup: world, newId, nowMs: 0, random: () => 0, validate });
 }
 
 function refusal(run: () => unknown): LimiError {

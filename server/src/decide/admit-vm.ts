@@ -6,6 +6,7 @@ import { create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import {
+  type DiskVolumeSpec,
   type NicSpec,
   type NicStatus,
   NicStatusSchema,
@@ -15,8 +16,13 @@ import {
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import { PortSchema, PortSpecSchema } from '@limiquantix/proto/network/v1/port_pb.js';
-import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import { VolumeSchema, VolumeSpecSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import {
+  type Volume,
+  VolumeSchema,
+  VolumeSourceSchema,
+  type VolumeSpec,
+  VolumeSpecSchema,
+} from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { AdmissionInput, AdmissionResult, ChildWrite, Claim } from './admission.js';
@@ -24,6 +30,8 @@ import { decidePort } from './admit-port.js';
 import { refuseSmallVolume } from './admit-volume.js';
 import { candidateOf, constraintsOf, demandOf } from './candidates.js';
 import { refuseImpossible } from './placement.js';
+import { type Resolved, resolveSource } from './vm-source.js';
+import { usesDevice, withWholeSpec } from './whole-spec.js';
 
 type Input = AdmissionInput<VirtualMachine>;
 
@@ -34,17 +42,32 @@ interface Devices {
 }
 
 /** Decides on a virtual machine. */
-export function admitVm(input: Input): AdmissionResult<VirtualMachine> {
-  const { next, previous } = input;
+export function admitVm(given: Input): AdmissionResult<VirtualMachine> {
+  const { next, previous } = given;
+  const resolved = resolveSource(given);
+  const input = wholeInput(given, resolved);
   refuseTooLarge(input);
   const devices: Devices = { children: [], claims: [], releases: [] };
   admitDisks(input, devices);
   const nics = admitNics(input, devices);
   const status = create(VirtualMachineStatusSchema, {
     ...(previous?.status ?? { phase: VirtualMachinePhase.PENDING }),
+    ...resolved,
     nics,
   });
   return { resource: { ...next, status }, ...devices };
+}
+
+/** The input as if the user had written what the machine's source gives. */
+function wholeInput(input: Input, { resolvedSpec }: Resolved): Input {
+  if (resolvedSpec === undefined) return input;
+  const { next, previous } = input;
+  const { status = create(VirtualMachineStatusSchema), ...header } = next;
+  return {
+    ...input,
+    next: withWholeSpec({ ...header, status: { ...status, resolvedSpec } }),
+    previous: previous && withWholeSpec(previous),
+  };
 }
 
 /** Refuses what would fit on no node, even an empty one. */
@@ -77,12 +100,7 @@ function admitDisks(input: Input, devices: Devices): void {
       continue;
     }
     if (disk.source.case !== 'volume') continue;
-    const { poolId, sizeGib, imageId } = disk.source.value;
-    const source =
-      imageId === undefined
-        ? {}
-        : { source: { source: { case: 'imageId' as const, value: imageId } } };
-    const spec = create(VolumeSpecSchema, { poolId, sizeGib, ...source });
+    const spec = volumeSpecOf(disk.source.value);
     refuseSmallVolume({ spec, previous: owned.get(device)?.spec, lookup, path: `${path}.volume` });
     writeChild(input, devices, {
       type: 'volume',
@@ -94,6 +112,18 @@ function admitDisks(input: Input, devices: Devices): void {
     owned.delete(device);
   }
   for (const volume of owned.values()) dropVolume(input, devices, volume);
+}
+
+function volumeSpecOf(disk: DiskVolumeSpec): VolumeSpec {
+  const { poolId, sizeGib, imageId, sourceVolumeId } = disk;
+  const spec = create(VolumeSpecSchema, { poolId, sizeGib });
+  if (imageId !== undefined) {
+    spec.source = create(VolumeSourceSchema, { source: { case: 'imageId', value: imageId } });
+  } else if (sourceVolumeId !== undefined) {
+    const source = { case: 'volumeId', value: sourceVolumeId } as const;
+    spec.source = create(VolumeSourceSchema, { source });
+  }
+  return spec;
 }
 
 /** A disk that is no longer in the spec: its volume goes with it, or stays as one of its own. */
@@ -224,7 +254,10 @@ function refuseShared(
   device: { type: TypeName; id: string; path: string },
 ): void {
   const owner = lookup.get(device.type, device.id)?.owner?.id;
-  const users = lookup.referrers<VirtualMachine>('vm', device.id).map((vm) => vm.id);
+  const users = lookup
+    .referrers<VirtualMachine>('vm', device.id)
+    .filter((vm) => usesDevice(vm, device.id))
+    .map((vm) => vm.id);
   const other = [...users, owner].find((id) => id !== undefined && id !== next.id);
   if (other === undefined) return;
   const name = lookup.get('vm', other)?.name ?? other;

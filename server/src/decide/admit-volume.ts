@@ -40,8 +40,16 @@ export function refuseSmallVolume(question: {
       `can't shrink from ${previous.sizeGib} to ${spec.sizeGib} GiB; give ${previous.sizeGib} or more, or make a new volume`,
     );
   }
-  if (spec.source?.source.case !== 'imageId') return;
-  const image = lookup.get<Image>('image', spec.source.source.value);
+  const source = spec.source?.source;
+  if (source?.case === 'volumeId') {
+    const copied = lookup.get<Volume>('volume', source.value);
+    const { sizeGib: least = 0n } = copied?.spec ?? {};
+    if (previous !== undefined || copied === undefined || spec.sizeGib >= least) return;
+    const what = `is ${spec.sizeGib} GiB, less than volume ${copied.name} that it is a copy of`;
+    throw tooSmall(`${path}.size_gib`, `${what}; give ${least} or more`);
+  }
+  if (source?.case !== 'imageId') return;
+  const image = lookup.get<Image>('image', source.value);
   const needed = image?.status?.virtualSizeBytes ?? 0n;
   if (image === undefined || spec.sizeGib * gib >= needed) return;
   const least = (needed + gib - 1n) / gib;

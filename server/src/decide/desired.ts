@@ -16,6 +16,7 @@ import type { Lookup, ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import { isEnded } from './operation.js';
 import { isSpanned } from './pool-span.js';
+import { wholeSpecOf, withWholeSpec } from './whole-spec.js';
 
 /** The ids of the nodes that a resource concerns, as the view has it. */
 export function nodesOf(type: TypeName, resource: AnyResource, lookup: Lookup): Set<string> {
@@ -41,6 +42,11 @@ export function isArrival({ key, previous }: ViewChange, lookup: Lookup): boolea
   const rule = rules.get(key.type);
   if (previous === undefined || rule === undefined) return true;
   return rule.nodes(previous, lookup).every((id) => id === '');
+}
+
+/** A resource as nodes are told of it: a machine with its whole spec, as if it had no source. */
+export function asTold(type: TypeName, resource: AnyResource): AnyResource {
+  return type === 'vm' ? withWholeSpec(resource as VirtualMachine) : resource;
 }
 
 /**
@@ -171,7 +177,7 @@ function nodesOfPort(port: Port, lookup: Lookup): string[] {
 }
 
 function portIdsOf(vm: VirtualMachine): string[] {
-  const given = Object.values(vm.spec?.nics ?? {}).map(({ source }) =>
+  const given = Object.values(wholeSpecOf(vm)?.nics ?? {}).map(({ source }) =>
     source.case === 'portId' ? source.value : '',
   );
   const made = Object.values(vm.status?.nics ?? {}).map(({ portId }) => portId);

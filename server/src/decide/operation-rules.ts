@@ -22,10 +22,11 @@ import {
   type OperationRule,
   success,
 } from './operation.js';
+import { wholeSpecOf } from './whole-spec.js';
 
 /** The power state that a machine's spec wants; what is not set is running. */
 export function wantedPowerOf(vm: VirtualMachine): PowerState {
-  return vm.spec?.powerState || PowerState.RUNNING;
+  return wholeSpecOf(vm)?.powerState || PowerState.RUNNING;
 }
 
 /** The resource that it works on is deleted, and goes. */

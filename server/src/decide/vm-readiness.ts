@@ -16,6 +16,7 @@ import { type Condition, ConditionStatus } from '@limiquantix/proto/resource/v1/
 import type { Lookup } from '../resource/lookup.js';
 import { failed, notReady, ready, readyOf } from '../resource/ready.js';
 import { volumesOf } from './candidates.js';
+import { withWholeSpec } from './whole-spec.js';
 
 /** What the judgement rests on. */
 export interface VmEvidence {
@@ -33,7 +34,8 @@ export interface VmJudgement {
 }
 
 /** Judges a machine that isn't being deleted. */
-export function judgeVm(vm: VirtualMachine, evidence: VmEvidence): VmJudgement {
+export function judgeVm(given: VirtualMachine, evidence: VmEvidence): VmJudgement {
+  const vm = withWholeSpec(given);
   const ports = portsOf(vm, evidence.lookup);
   const nics = Object.fromEntries([...ports].map(([name, port]) => [name, nicStatusOf(port)]));
   return { nics, ...judgePlace(vm, evidence, ports) };

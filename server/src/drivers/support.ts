@@ -3,7 +3,10 @@
  * is not carried out is refused by name: by the condition Ready of the resource, and by the verdict
  * of `validate_only` before that.
  */
-import type { TypeName } from '../resource/resource.js';
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { withWholeSpec } from '../decide/whole-spec.js';
+import type { AnyResource, TypeName } from '../resource/resource.js';
+import type { ResourceType } from '../resource/type-registry.js';
 import { type Support, type SupportedPaths, unsupportedPaths } from '../resource/unsupported.js';
 import { poolPaths, volumePaths } from './directory/supported.js';
 import { imagePaths } from './library/supported.js';
@@ -42,7 +45,7 @@ export const realSupport: Support = {
       const message = `this version has no driver for ${what}; remove it, or try it on simulated hosts (limiquantix server --simulate)`;
       return { paths: [], message };
     }
-    const found = unsupportedPaths(type, resource, supported);
+    const found = refusedPaths(type, resource, supported);
     if (found.length === 0) return undefined;
     const what = found.join(', ');
     const it = found.length === 1 ? 'it' : 'them';
@@ -51,6 +54,20 @@ export const realSupport: Support = {
   },
   isObject: () => false,
 };
+
+/** What can't be carried out of a spec; of a machine, with all that its source gives. */
+function refusedPaths(
+  type: ResourceType,
+  resource: AnyResource,
+  supported: SupportedPaths,
+): readonly string[] {
+  if (type.type !== 'vm') return unsupportedPaths(type, resource, supported);
+  const vm = resource as VirtualMachine;
+  const found = unsupportedPaths(type, withWholeSpec(vm), supported);
+  if (vm.spec?.source?.source.case !== 'vmId') return found;
+  const isCopy = (path: string): boolean => path.endsWith('.volume.source_volume_id');
+  return [...new Set(found.map((path) => (isCopy(path) ? 'spec.source.vm_id' : path)))];
+}
 
 /**
  * In-memory backends take everything. What of a spec has no driver is kept and has no effect; an

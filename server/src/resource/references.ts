@@ -2,7 +2,8 @@
  * Which resources a resource refers to, read from the contract's `reference` annotations. Pure.
  */
 
-import { behaviorOf, createWalk, entryPath, mapEntries } from './field-access.js';
+import type { DescField, Message } from '@bufbuild/protobuf';
+import { behaviorOf, createWalk, entryPath, mapEntries, readField } from './field-access.js';
 import type { AnyResource, TypeName } from './resource.js';
 import type { ResourceType } from './type-registry.js';
 
@@ -19,7 +20,26 @@ const walk = createWalk((behavior) => behavior.reference !== '');
 
 /** What the spec refers to: these block the other resource's deletion. */
 export function specReferences(type: ResourceType, resource: AnyResource): readonly Reference[] {
-  return collect(type, resource, 'spec');
+  const own = collect(type, resource, 'spec');
+  const { status } = resource;
+  const field = wholeSpecField(type);
+  const whole = status === undefined || field === undefined ? undefined : readField(status, field);
+  if (whole === undefined) return own;
+  const found = [...own];
+  collectIn({ desc: type.spec, message: whole as Message, path: 'spec' }, found);
+  return found;
+}
+
+const wholeSpecFields = new WeakMap<ResourceType, DescField | null>();
+
+/** The status field that has the spec with what its source gives. */
+function wholeSpecField(type: ResourceType): DescField | undefined {
+  let known = wholeSpecFields.get(type);
+  if (known === undefined) {
+    known = type.status.fields.find((field) => behaviorOf(field).wholeSpec) ?? null;
+    wholeSpecFields.set(type, known);
+  }
+  return known ?? undefined;
 }
 
 /** What the status refers to, such as the node that a VM is on: for finding, blocks nothing. */
@@ -35,13 +55,17 @@ function collect(
   const message = resource[part];
   if (message === undefined) return [];
   const found: Reference[] = [];
-  walk({ desc: type[part], message, path: part }, ({ path, field, value }) => {
+  collectIn({ desc: type[part], message, path: part }, found);
+  return found;
+}
+
+function collectIn(root: Parameters<typeof walk>[0], into: Reference[]): void {
+  walk(root, ({ path, field, value }) => {
     const target = behaviorOf(field).reference;
     for (const [at, id] of strings(path, value)) {
-      if (id !== '') found.push({ path: at, type: target, id });
+      if (id !== '') into.push({ path: at, type: target, id });
     }
   });
-  return found;
 }
 
 /** The strings of a string, a list or a map of them, each with its path. */

@@ -11,6 +11,7 @@ import {
   type VolumeStatus,
   VolumeStatusSchema,
 } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { usesDevice, wholeSpecOf } from '../../decide/whole-spec.js';
 import type {
   Difference,
   Driver,
@@ -75,7 +76,7 @@ export class VolumeControlDriver
     if (key.type !== 'vm') return [];
     const keys = asKeys(lookup.referrers<Volume>('volume', key.id));
     for (const vm of [resource, previous] as (VirtualMachine | undefined)[]) {
-      for (const disk of Object.values(vm?.spec?.disks ?? {})) {
+      for (const disk of Object.values((vm && wholeSpecOf(vm))?.disks ?? {})) {
         if (disk.source.case === 'volumeId') keys.push({ type: 'volume', id: disk.source.value });
       }
     }
@@ -117,5 +118,5 @@ function userOf(volume: Volume, lookup: Lookup): VirtualMachine | undefined {
     const vm = lookup.get<VirtualMachine>('vm', owner.id);
     if (vm !== undefined) return vm;
   }
-  return lookup.referrers<VirtualMachine>('vm', volume.id)[0];
+  return lookup.referrers<VirtualMachine>('vm', volume.id).find((vm) => usesDevice(vm, volume.id));
 }
