@@ -216,6 +216,9 @@ message List${ms}Request {
   uint64 revision = 5;
   // Only those of this project; empty for all.
   string project_id = 6 [(buf.validate.field).string.max_len = 63];
+  // The paths of the fields to return, such as \`id\`, \`name\` and \`status.phase\`; all without
+  // it.
+  google.protobuf.FieldMask read_mask = 7;
 }
 
 // A page of ${labels}.
@@ -310,7 +313,6 @@ export function newServiceFile({
   file,
   isReadOnly,
 }: Model): string {
-  const mask = isReadOnly ? '' : 'import "google/protobuf/field_mask.proto";\n';
   const imports = [
     file,
     `${option.replaceAll('.', '/')}/options.proto`,
@@ -323,7 +325,8 @@ syntax = "proto3";
 package ${name};
 
 import "buf/validate/validate.proto";
-${mask}${imports
+import "google/protobuf/field_mask.proto";
+${imports
   .sort()
   .map((path) => `import "${path}";\n`)
   .join('')}

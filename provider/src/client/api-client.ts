@@ -38,9 +38,12 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
   const { endpoint } = settings;
   const caller = createCaller({ endpoint, transport, stopping, sleep });
   const readers = new Map<string, Reader>();
+  const revisions = new Map<string, Reader>();
   const watchers = new Map<string, Watcher>();
   const reader = (shape: ResourceShape): Reader =>
     ofType(readers, shape, () => new Reader(caller, shape, nowMs));
+  const revisionReader = (shape: ResourceShape): Reader =>
+    ofType(revisions, shape, () => new Reader(caller, shape, nowMs, ['id', 'revision']));
   const watcher = (shape: ResourceShape): Watcher =>
     ofType(watchers, shape, () => {
       const get = (id: string) => new Reader(caller, shape, nowMs).read(id);
@@ -48,7 +51,7 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
     });
   // A write of one type may change the status of others.
   const written = (): void => {
-    for (const one of readers.values()) one.forget();
+    for (const one of [...readers.values(), ...revisions.values()]) one.forget();
   };
   return {
     create: (shape, resource, requestId) =>
@@ -62,6 +65,8 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
         written,
       ),
     get: (shape, id) => reader(shape).read(id),
+    hasRevision: async (shape, id, revision) =>
+      (await revisionReader(shape).read(id))?.revision === revision,
     find: (shape, question) => find(caller, shape, question),
     async delete(shape, id) {
       const method = standardMethod(shape, 'Delete');

@@ -9,6 +9,8 @@ import { answerFields, type Caller, standardMethod } from './calls.js';
 export interface ListQuestion {
   readonly filter?: string;
   readonly projectId?: string;
+  /** The paths of the fields to read; all without them. */
+  readonly fields?: readonly string[];
   readonly pagesMax: number;
 }
 
@@ -27,14 +29,15 @@ export const pageSize = 1000;
 export async function listResources(
   caller: Caller,
   shape: ResourceShape,
-  { filter = '', projectId = '', pagesMax }: ListQuestion,
+  { filter = '', projectId = '', fields, pagesMax }: ListQuestion,
 ): Promise<Listing> {
   const method = standardMethod(shape, 'List');
   const resources: AnyResource[] = [];
   let revision = 0n;
   let pageToken = '';
   for (let page = 0; page < pagesMax; page++) {
-    const request = { pageSize, pageToken, filter, projectId, revision };
+    const readMask = fields && { paths: [...fields] };
+    const request = { pageSize, pageToken, filter, projectId, revision, readMask };
     const answer = answerFields(shape, method, await caller.unary(method, request));
     for (const one of answer.resources) resources.push(one);
     ({ revision, nextPageToken: pageToken } = answer);

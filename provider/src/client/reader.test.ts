@@ -78,3 +78,14 @@ test('reads one by one from an installation that is too large to list', async ()
   expect(found.every((one) => one !== undefined)).toBe(true);
   expect(calls.filter((name) => name.startsWith('List'))).toHaveLength(10);
 });
+
+test('reads some fields of many, and nothing of few', async () => {
+  const { caller, calls } = controlPlane(20);
+  const reader = new Reader(caller, shape, () => 0, ['id', 'revision']);
+  expect(await reader.read('id-1')).toBeUndefined();
+  expect(calls).toEqual([]);
+  const ids = Array.from({ length: 20 }, (_, i) => `id-${i}`);
+  const found = await Promise.all(ids.map((id) => reader.read(id)));
+  expect(found.map((one) => one?.id)).toEqual(ids);
+  expect(calls).toEqual(['ListVirtualNetworks']);
+});

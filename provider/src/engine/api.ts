@@ -56,6 +56,11 @@ export interface Api {
   create(shape: ResourceShape, resource: AnyResource, requestId: string): Promise<AnyResource>;
   /** Undefined if there is none. */
   get(shape: ResourceShape, id: string): Promise<AnyResource | undefined>;
+  /**
+   * Whether a resource is known to be at a revision, at little cost: false also where finding out
+   * would cost as much as reading it.
+   */
+  hasRevision(shape: ResourceShape, id: string, revision: bigint): Promise<boolean>;
   find(shape: ResourceShape, question: FindQuestion): Promise<AnyResource[]>;
   update(
     shape: ResourceShape,

@@ -14,6 +14,7 @@ import type { Files } from './files.js';
 import { resourceToValue } from './from-message.js';
 import { keepPrior } from './keep-prior.js';
 import { updateMask } from './mask.js';
+import { originOf } from './origin.js';
 import { fillUnknown, withSecrets } from './overlay.js';
 import type { PrivateState } from './private-state.js';
 import { resourceToMessage } from './to-message.js';
@@ -50,7 +51,7 @@ export async function applyResource(
   effects: ApplyEffects,
 ): Promise<Applied> {
   const { prior, planned } = question;
-  const { requestId, ...kept } = question.private;
+  const { requestId, origin: _, ...kept } = question.private;
   if (planned === null) return remove(shape, prior, kept, effects.api);
   if (prior !== null) return update(shape, { ...question, prior, planned, private: kept }, effects);
   return createNew(shape, { ...question, planned, private: kept }, requestId ?? '', effects);
@@ -75,7 +76,7 @@ async function createNew(
   const created = resource;
   const end = (last: AnyResource, diagnostics: Diagnostic[]): Applied => ({
     state: stateOf(shape, planned, last),
-    private: kept,
+    private: privateOf(kept, shape, last, diagnostics),
     diagnostics,
   });
   for (const path of uploadedFiles(shape.spec, planned)) {
@@ -132,7 +133,7 @@ async function update(
   }
   const end = (last: AnyResource, diagnostics: Diagnostic[]): Applied => ({
     state: stateOf(shape, planned, last),
-    private: kept,
+    private: privateOf(kept, shape, last, diagnostics),
     diagnostics,
   });
   const touchesSpec = mask.some((path) => path.startsWith(`${shape.specField.name}.`));
@@ -227,6 +228,16 @@ function stateOf(shape: ResourceShape, planned: ObjectValue, resource: AnyResour
   const fresh = keepPrior(shape.object, planned, resourceToValue(shape, resource));
   const filled = fillUnknown(planned, fresh);
   return isObject(filled) ? filled : fresh;
+}
+
+/** A state that is not what was planned must be read again, whatever its revision. */
+function privateOf(
+  kept: PrivateState,
+  shape: ResourceShape,
+  last: AnyResource,
+  diagnostics: readonly Diagnostic[],
+): PrivateState {
+  return diagnostics.length > 0 ? kept : { ...kept, origin: originOf(shape, last) };
 }
 
 const timeoutDefaultMs = 20 * 60_000;

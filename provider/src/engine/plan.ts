@@ -77,6 +77,7 @@ export async function planResource(
     private: {
       ...(Object.keys(uploads.files).length > 0 ? { files: uploads.files } : {}),
       ...(prior === null ? { requestId: kept.requestId ?? newRequestId() } : {}),
+      ...(kept.origin === undefined ? {} : { origin: kept.origin }),
     },
     diagnostics: [
       ...uploads.diagnostics,

@@ -1,6 +1,6 @@
 /**
  * What the provider keeps beside a resource's state, unseen by the user: the word that makes a
- * creation repeatable, and what it knows of uploaded files.
+ * creation repeatable, what it knows of uploaded files, and what the state was made from.
  */
 
 /**
@@ -19,6 +19,16 @@ export interface PrivateState {
   readonly requestId?: string;
   /** By the path as it was written. */
   readonly files?: Readonly<Record<string, FileFacts>>;
+  readonly origin?: Origin;
+}
+
+/** What a state was made from: a refresh at the same revision finds nothing new. */
+export interface Origin {
+  readonly id: string;
+  /** Decimal. */
+  readonly revision: string;
+  /** The form of states that was written; a newer provider may write another. */
+  readonly form: string;
 }
 
 /** Reads what was kept; nothing, if it isn't ours. */

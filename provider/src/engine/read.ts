@@ -12,16 +12,35 @@ import { DiagnosticError, problem } from './diagnostic.js';
 import type { AnyResource } from './fields.js';
 import { resourceToData, resourceToValue } from './from-message.js';
 import { keepPrior } from './keep-prior.js';
+import { formOf, originOf } from './origin.js';
+import type { Origin } from './private-state.js';
+
+/** A resource's state and what it was made from. */
+export interface ReadState {
+  readonly state: ObjectValue;
+  readonly origin: Origin;
+}
 
 /** The resource's state now; null if it is gone. Throws ApiError. */
 export async function readResource(
   shape: ResourceShape,
   prior: ObjectValue,
   api: Api,
-): Promise<ObjectValue | null> {
+): Promise<ReadState | null> {
   const resource = await api.get(shape, String(prior['id']));
   if (resource === undefined) return null;
-  return keepPrior(shape.object, prior, resourceToValue(shape, resource));
+  const state = keepPrior(shape.object, prior, resourceToValue(shape, resource));
+  return { state, origin: originOf(shape, resource) };
+}
+
+/** Whether the state that came from there is still what a read would give. Throws ApiError. */
+export async function isCurrent(
+  shape: ResourceShape,
+  origin: Origin | undefined,
+  api: Api,
+): Promise<boolean> {
+  if (origin === undefined || origin.form !== formOf(shape)) return false;
+  return api.hasRevision(shape, origin.id, BigInt(origin.revision));
 }
 
 /**

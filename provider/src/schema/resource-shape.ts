@@ -33,6 +33,8 @@ export interface ResourceShape {
   readonly own: readonly Attribute[];
   /** All of them: what Terraform sees. */
   readonly object: ObjectShape;
+  /** Whether local files may be named in the spec, to be uploaded. */
+  readonly hasUploads: boolean;
 }
 
 /** The prefix of every type's name in Terraform. */
@@ -83,6 +85,7 @@ export function resourceShape(message: DescMessage, service: DescService): Resou
     status: statusShape,
     own,
     object: objectShape(message, attributes),
+    hasUploads: hasUploads(spec),
   };
 }
 
@@ -101,4 +104,11 @@ function messageField(message: DescMessage, name: string): DescField & { message
   const field = message.fields.find((candidate) => candidate.name === name);
   if (field?.fieldKind !== 'message') throw new Error(`${message.typeName}: no field ${name}`);
   return field;
+}
+
+function hasUploads({ attributes }: ObjectShape): boolean {
+  return attributes.some(
+    ({ behavior, element }) =>
+      behavior.upload !== undefined || (typeof element === 'object' && hasUploads(element)),
+  );
 }

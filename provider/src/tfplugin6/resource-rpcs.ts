@@ -9,9 +9,10 @@ import { DiagnosticError, problem } from '../engine/diagnostic.js';
 import { generateConfig } from '../engine/generate-config.js';
 import { planResource } from '../engine/plan.js';
 import { decodePrivate, encodePrivate } from '../engine/private-state.js';
-import { importResource, readResource } from '../engine/read.js';
+import { importResource, isCurrent, readResource } from '../engine/read.js';
 import { validateResource } from '../engine/validate.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
+import type { Value } from '../value/value.js';
 import { diagnosticsOf, encodePath } from './diagnostics.js';
 import { decodeObject, encodeDynamic, isNull } from './dynamic-value.js';
 import type { Answer, Ask, Rpcs } from './rpc.js';
@@ -68,14 +69,26 @@ async function upgradeState({
 
 async function read(
   session: Session,
-  { typeName, currentState, private: kept }: Ask<'readResource'>,
+  request: Ask<'readResource'>,
 ): Promise<Answer<'readResource'>> {
+  const { typeName, currentState } = request;
   const shape = await session.resource(typeName);
+  const kept = decodePrivate(request.private);
+  const attempt = (name: Value) => ({ verb: 'read', name: String(name) }) as const;
+  const same = await told(shape, attempt(kept.origin?.id ?? ''), () =>
+    isCurrent(shape, kept.origin, session.api),
+  );
+  // Byte for byte what Terraform has.
+  if (same && currentState !== undefined)
+    return { newState: currentState, private: request.private };
   const prior = decodeObject(currentState, shape.object.type);
-  if (prior === null) return { newState: encodeDynamic(null), private: kept };
-  const attempt = { verb: 'read', name: String(prior['name'] ?? prior['id']) } as const;
-  const state = await told(shape, attempt, () => readResource(shape, prior, session.api));
-  return { newState: encodeDynamic(state), private: kept };
+  if (prior === null) return { newState: encodeDynamic(null), private: request.private };
+  const found = await told(shape, attempt(prior['name'] ?? prior['id'] ?? ''), () =>
+    readResource(shape, prior, session.api),
+  );
+  if (found === null) return { newState: encodeDynamic(null), private: request.private };
+  const { state, origin } = found;
+  return { newState: encodeDynamic(state), private: encodePrivate({ ...kept, origin }) };
 }
 
 async function plan(
@@ -83,6 +96,8 @@ async function plan(
   request: Ask<'planResourceChange'>,
 ): Promise<Answer<'planResourceChange'>> {
   const shape = await session.resource(request.typeName);
+  const nothing = nothingToPlan(shape, request);
+  if (nothing !== undefined) return nothing;
   const { type } = shape.object;
   const kept = request.plannedPrivate.length > 0 ? request.plannedPrivate : request.priorPrivate;
   const question = {
@@ -98,6 +113,19 @@ async function plan(
     plannedPrivate: encodePrivate(planned.private),
     diagnostics: session.tell(planned.diagnostics),
   };
+}
+
+/**
+ * The plan where Terraform proposes what is there already, byte for byte: nothing changes. Not for
+ * a type with files to upload, whose content may have changed.
+ */
+function nothingToPlan(
+  { hasUploads }: ResourceShape,
+  { priorState, proposedNewState, priorPrivate }: Ask<'planResourceChange'>,
+): Answer<'planResourceChange'> | undefined {
+  if (priorState === undefined || proposedNewState === undefined || isNull(priorState)) return;
+  if (Buffer.compare(priorState.msgpack, proposedNewState.msgpack) !== 0 || hasUploads) return;
+  return { plannedState: priorState, plannedPrivate: priorPrivate };
 }
 
 async function apply(

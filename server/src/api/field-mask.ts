@@ -1,8 +1,8 @@
 /**
- * Applies an update's field mask: takes the named fields from the request and leaves the others.
- * Pure. Output-only fields that are named are ignored. A secret that isn't given stays where its
- * message does, because no client can read it to send it again; naming the secret itself sets or
- * removes it.
+ * Applies field masks. Pure. A list's read mask picks the fields that are answered; an update's
+ * mask takes the named fields from the request and leaves the others. Output-only fields that it
+ * names are ignored. A secret that isn't given stays where its message does, because no client can
+ * read it to send it again; naming the secret itself sets or removes it.
  */
 import { clone, create, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf';
 import {
@@ -34,12 +34,10 @@ export interface MaskedUpdate {
 /** The resource with the named fields of the input. Throws where a path isn't a field's. */
 export function applyMask(type: ResourceType, update: MaskedUpdate): AnyResource {
   const { previous, input, paths } = update;
-  if (paths.length === 0 || paths.length > pathsMax) {
-    throw invalidMask(`must name 1 to ${pathsMax} fields; got ${paths.length}`);
-  }
+  checkCount(paths, 'update_mask');
   const next = clone(type.message, previous) as AnyResource;
   for (const path of paths) {
-    const fields = resolve(type.message, path);
+    const fields = resolve(type.message, path, 'update_mask');
     if (fields.some((field) => behaviorOf(field).outputOnly)) continue;
     copyField({ fields, from: input, to: next });
   }
@@ -47,18 +45,44 @@ export function applyMask(type: ResourceType, update: MaskedUpdate): AnyResource
   return next;
 }
 
-function resolve(desc: DescMessage, path: string): DescField[] {
+/**
+ * What picks the named fields of a type's resources, leaving the others out; undefined where none
+ * is named, which means all. Throws where a path isn't a field's.
+ */
+export function readMask(
+  type: ResourceType,
+  paths: readonly string[],
+): ((resource: AnyResource) => AnyResource) | undefined {
+  if (paths.length === 0) return undefined;
+  checkCount(paths, 'read_mask');
+  const all = paths.map((path) => resolve(type.message, path, 'read_mask'));
+  return (resource) => {
+    const picked = create(type.message) as AnyResource;
+    for (const fields of all) copyField({ fields, from: resource, to: picked });
+    return picked;
+  };
+}
+
+type MaskName = 'update_mask' | 'read_mask';
+
+function checkCount({ length }: readonly string[], mask: MaskName): void {
+  if (length > 0 && length <= pathsMax) return;
+  throw invalidMask(mask, `must name 1 to ${pathsMax} fields; got ${length}`);
+}
+
+function resolve(desc: DescMessage, path: string, mask: MaskName): DescField[] {
   const fields: DescField[] = [];
   let at: DescMessage | undefined = desc;
   for (const name of path.split('.')) {
     if (at === undefined) {
       throw invalidMask(
+        mask,
         `names ${path}, which goes into a value; name the field that holds it as a whole`,
       );
     }
     const field = findField(at, name);
     if (field === undefined) {
-      throw invalidMask(`names ${path}, but ${at.name} has no field ${JSON.stringify(name)}`);
+      throw invalidMask(mask, `names ${path}, but ${at.name} has no field ${JSON.stringify(name)}`);
     }
     fields.push(field);
     const isInner = field.fieldKind === 'message' && !isPlainValue(field.message);
@@ -126,4 +150,4 @@ function pairs(
   });
 }
 
-const invalidMask = (message: string) => invalidFields([{ path: 'update_mask', message }]);
+const invalidMask = (path: MaskName, message: string) => invalidFields([{ path, message }]);

@@ -216,6 +216,17 @@ describe.each(typesOfUsers)('%s', (name) => {
     expect((await methods().get(one?.id ?? '')).description).toBe('');
   });
 
+  it('is listed with the fields that are asked for', async () => {
+    const all = await methods().list();
+    const some = await methods().list({ readMask: { paths: ['id', 'revision'] } });
+    expect(some.resources.map(({ id, revision }) => [id, revision])).toEqual(
+      all.resources.map(({ id, revision }) => [id, revision]),
+    );
+    for (const one of some.resources) expect([one.name, one.spec]).toEqual(['', undefined]);
+    const wrong = await refusal(methods().list({ readMask: { paths: ['nmae'] } }));
+    expect(wrong).toMatchObject({ code: Code.InvalidArgument, fields: ['read_mask'] });
+  });
+
   it('is listed in pages that are taken at one revision', async () => {
     const first = await methods().list({ pageSize: 2, orderBy: 'name' });
     const all = await methods().list({ orderBy: 'name' });

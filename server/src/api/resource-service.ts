@@ -12,6 +12,7 @@ import { type ApiContext, freshen, mustFind } from './api-context.js';
 import { callerOf } from './caller.js';
 import { createResource, type Stored } from './create-resource.js';
 import { deleteResource } from './delete-resource.js';
+import { readMask } from './field-mask.js';
 import { listResources } from './list-resources.js';
 import { customHandlers, customMethods } from './methods/table.js';
 import { updateResource } from './update-resource.js';
@@ -43,6 +44,7 @@ interface StandardRequest extends Message {
   readonly orderBy: string;
   readonly revision: bigint;
   readonly projectId: string;
+  readonly readMask?: { readonly paths: readonly string[] };
   readonly fromRevision: bigint;
 }
 
@@ -98,9 +100,10 @@ function listHandler(context: ApiContext, type: ResourceType): Handler {
   const { list } = type.methods;
   return async (request) => {
     context.validate(list.method.input, request);
+    const pick = readMask(type, request.readMask?.paths ?? []) ?? ((resource) => resource);
     const { resources, ...page } = await listResources(context, { ...request, type });
     return {
-      [list.response.localName]: resources.map((resource) => withoutSecrets(type, resource)),
+      [list.response.localName]: resources.map((one) => withoutSecrets(type, pick(one))),
       ...page,
     };
   };
