@@ -45,6 +45,7 @@ const edges = [
 
 const files = [
   'proto/scripts',
+  'proto/src',
   'server',
   'provider',
   'constructs/src',

@@ -1,9 +1,10 @@
 /**
- * Writes three tables beside the generated messages: `gen/registry.ts`, all files of the contract;
- * `gen/types.ts`, the resource types, each loaded when it is asked for; and `gen/comments.ts`, the
- * comment of each message, field, enum, value and method by its full name. Comments aren't part of
- * a descriptor at run time, and the docs, the Terraform schema and the command line need them. The
- * contract's image comes from buf, or from the file that is named.
+ * Writes tables beside the generated messages: `gen/registry.ts`, all files of the contract;
+ * `gen/types.ts`, the resource types, each loaded when it is asked for; `gen/comments.ts`, the
+ * comment of each message, field, enum, value and method by its full name, which no descriptor has
+ * at run time and the docs, the Terraform schema and the command line need; and
+ * `gen/expressions.ts`, the parsed expressions of the contract's rules. The contract's image comes
+ * from buf, or from the file that is named.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -14,12 +15,13 @@ import {
   type FileDescriptorProto,
   FileDescriptorSetSchema,
 } from '@bufbuild/protobuf/wkt';
+import { functions } from '../src/validation/expression.js';
+import { parseExpressions } from './parse-expressions.js';
 
 const [file] = process.argv.slice(2);
 const image = file === undefined ? imageOfBuf() : readFileSync(file);
-const files = fromBinary(FileDescriptorSetSchema, image).file.filter((file) =>
-  file.name.startsWith('limiquantix/'),
-);
+const set = fromBinary(FileDescriptorSetSchema, image);
+const files = set.file.filter((file) => file.name.startsWith('limiquantix/'));
 
 const comments: Record<string, string> = {};
 for (const file of files) collect(file);
@@ -41,6 +43,19 @@ writeFileSync(
     '',
     '/** Every file of the contract. */',
     `export const contractFiles: readonly DescFile[] = [\n${names.map((name) => `  ${symbol(name)},\n`).join('')}];`,
+    '',
+  ].join('\n'),
+);
+
+const known = new Set([...Object.keys(functions), '||', '&&', '?:']);
+writeFileSync(
+  'gen/expressions.ts',
+  [
+    '// Written by scripts/generate-tables.ts; not for editing.',
+    "import type { Expression } from '../src/validation/expression.js';",
+    '',
+    '/** The expressions of the contract that are rules, parsed, by their text. */',
+    `export const expressions: Readonly<Record<string, Expression>> = ${JSON.stringify(parseExpressions(set, known))};`,
     '',
   ].join('\n'),
 );

@@ -16,7 +16,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { lazyRules } from './lazy-rules.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = `${root}dist/terraform-provider-limiquantix.js`;
@@ -31,7 +30,6 @@ await build({
   target: 'node22',
   format: 'cjs',
   minify: true,
-  plugins: [lazyRules],
   legalComments: 'none',
   banner: { js: '#!/usr/bin/env node' },
 });

@@ -2,7 +2,6 @@
  * Puts the provider's parts together for the calls that need them.
  */
 import { randomUUID } from 'node:crypto';
-import type { Validator } from '@bufbuild/protovalidate';
 import { createApiClient, createTransport, probe } from '../client/api-client.js';
 import { localFiles } from '../client/local-files.js';
 import { resolveSettings, type SettingsQuestion } from '../client/settings.js';
@@ -21,7 +20,6 @@ export function startService({ nowMs, ...sources }: ServiceOptions): ReadonlyMap
   const session = new Session({
     files: localFiles(),
     newRequestId: randomUUID,
-    loadValidator,
   });
   return providerService(session, {
     stop: () => stopping.abort(),
@@ -47,20 +45,4 @@ function givenSettings(config: ObjectValue): SettingsQuestion['given'] {
     profile: text('profile'),
     allowDisruption: text('allow_disruption'),
   };
-}
-
-/**
- * The contract's rules. Its patterns mean the same to the platform's regular expressions, which are
- * there already, as to the library's own.
- */
-async function loadValidator(): Promise<Validator> {
-  const { createValidator } = await import('@bufbuild/protovalidate');
-  const compiled = new Map<string, RegExp>();
-  return createValidator({
-    regexMatch(pattern, text) {
-      const regex = compiled.get(pattern) ?? new RegExp(pattern, 'u');
-      compiled.set(pattern, regex);
-      return regex.test(text);
-    },
-  });
 }

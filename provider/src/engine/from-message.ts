@@ -3,7 +3,7 @@
  * false are what was observed and stay.
  */
 import { type DescField, type Message, toJson } from '@bufbuild/protobuf';
-import { enumWord } from '../schema/enum-words.js';
+import { enumWord } from '@limiquantix/proto/validation/enum-word.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import type { Attribute, ObjectShape } from '../schema/shape.js';
 import { type ObjectValue, record, type Value } from '../value/value.js';

@@ -97,14 +97,22 @@ test('tells every value that cannot be converted', () => {
     ...base,
     power_state: 'crashed',
     cpu: { cores: 1.5, sockets: -1 },
-    disks: record([['a', whole(vm.object, {})]]),
+    disks: record([
+      [
+        'a',
+        record([
+          ['volume_id', 'v'],
+          ['volume', record()],
+        ]),
+      ],
+    ]),
   });
   const { issues } = resourceToMessage(vm, config);
   expect(issues.map(({ message }) => message)).toEqual([
-    'must be one of "running", "stopped", "paused", "suspended", not "crashed"',
-    'must be a whole number, not 1.5',
-    'must be from 0 to 4294967295, not -1',
-    'one of "volume_id", "volume" must be given',
+    'must be one of "running", "stopped", "paused", "suspended"; got "crashed"',
+    'must be a whole number; got 1.5',
+    'must be from 0 to 4294967295; got -1',
+    'needs exactly one of volume_id, volume; got volume_id and volume',
   ]);
 });
 

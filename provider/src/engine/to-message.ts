@@ -10,10 +10,11 @@ import {
   type Message,
   ScalarType,
 } from '@bufbuild/protobuf';
+import type { OpenFields } from '@limiquantix/proto/validation/check.js';
+import { oneOfWords } from '@limiquantix/proto/validation/enum-word.js';
 import { enumWords } from '../schema/enum-words.js';
 import { isTextMessage } from '../schema/message-shape.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
-import { isOneofRequired } from '../schema/rules.js';
 import type { Attribute, ObjectShape } from '../schema/shape.js';
 import type { AttributePath } from '../value/path.js';
 import type { ObjectValue, Value } from '../value/value.js';
@@ -30,8 +31,8 @@ export interface Issue {
 export interface Conversion {
   readonly message: AnyResource;
   readonly issues: readonly Issue[];
-  /** Where values aren't known, or are filled in later. */
-  readonly unknowns: readonly AttributePath[];
+  /** What isn't in the message: not known yet, filled in later, or not to be converted. */
+  readonly open: Open;
 }
 
 /** Converts a resource's header and spec. Computed attributes and the status are left out. */
@@ -43,12 +44,36 @@ export function resourceToMessage(shape: ResourceShape, value: ObjectValue): Con
   converter.fields(spec, shape.spec.attributes, value, []);
   converter.oneofs(shape.specField.message, value, []);
   message.spec = spec;
-  return { message, issues: converter.issues, unknowns: converter.unknowns };
+  return { message, issues: converter.issues, open: converter.open };
+}
+
+/** The fields of messages of which something isn't known, and where what is known stands. */
+export class Open implements OpenFields {
+  readonly #fields = new Map<Message, Map<DescField, number[]>>();
+
+  /** Whether nothing is missing. */
+  get isEmpty(): boolean {
+    return this.#fields.size === 0;
+  }
+
+  isOpen(message: Message, field: DescField): boolean {
+    return this.#fields.get(message)?.has(field) ?? false;
+  }
+
+  position(message: Message, field: DescField, index: number): number {
+    return this.#fields.get(message)?.get(field)?.[index] ?? index;
+  }
+
+  /** Notes a field; for a list, with the places of the items that are there. */
+  note(message: Message, field: DescField, places: number[] = []): void {
+    const fields = this.#fields.get(message) ?? new Map<DescField, number[]>();
+    this.#fields.set(message, fields.set(field, places));
+  }
 }
 
 class Converter {
   readonly issues: Issue[] = [];
-  readonly unknowns: AttributePath[] = [];
+  readonly open = new Open();
 
   fields(
     message: Message,
@@ -62,56 +87,54 @@ class Converter {
       const inner = value[name] ?? null;
       const innerPath = [...path, { attribute: name }];
       if (inner === null) {
-        if (mode === 'optional_computed') this.unknowns.push(innerPath);
+        if (mode === 'optional_computed') this.open.note(message, field);
         continue;
       }
-      const converted = this.collection(attribute, field, inner, innerPath);
+      const { converted, places } = this.collection(attribute, field, inner, innerPath);
       if (converted !== undefined) setField(message, field, converted);
+      if (places !== undefined) this.open.note(message, field, places);
     }
   }
 
-  /** Says it where a group of alternatives has none, or more than one. */
+  /** Says it where more than one of a group of alternatives is given: no message holds both. */
   oneofs(desc: DescMessage, value: ObjectValue, path: AttributePath): void {
     for (const oneof of desc.oneofs) {
       const names = oneof.fields.map(({ name }) => name);
       const given = names.filter((name) => (value[name] ?? null) !== null);
-      const open = given.some((name) => isUnknown(value[name]));
-      const all = names.map((name) => `"${name}"`).join(', ');
-      if (given.length === 0 && isOneofRequired(oneof)) {
-        this.issues.push({ path, message: `one of ${all} must be given` });
-      } else if (given.length > 1 && !open) {
-        const both = given.map((name) => `"${name}"`).join(' and ');
-        this.issues.push({ path, message: `only one of ${all} may be given, not ${both}` });
-      }
+      if (given.length < 2 || given.some((name) => isUnknown(value[name]))) continue;
+      const message = `needs exactly one of ${names.join(', ')}; got ${given.join(' and ')}`;
+      this.issues.push({ path, message });
     }
   }
 
+  /** The field's value, and where its items stand if not all of it could be converted. */
   private collection(
     attribute: Attribute,
     field: DescField,
     value: Value,
     path: AttributePath,
-  ): unknown {
-    if (isUnknown(value)) {
-      this.unknowns.push(path);
-      return undefined;
+  ): { readonly converted: unknown; readonly places?: number[] } {
+    if (isUnknown(value)) return { converted: undefined, places: [] };
+    if (attribute.collection === 'one') {
+      const converted = this.element(attribute, field, value, path);
+      return converted === undefined ? { converted, places: [] } : { converted };
     }
-    if (attribute.collection === 'one') return this.element(attribute, field, value, path);
     if (attribute.collection === 'map') {
-      const result: Record<string, unknown> = {};
-      for (const [key, item] of Object.entries(isObject(value) ? value : {})) {
-        const converted = this.element(attribute, field, item, [...path, { key }]);
-        if (converted !== undefined) result[key] = converted;
-      }
-      return result;
+      const entries = Object.entries(isObject(value) ? value : {}).map(
+        ([key, item]) => [key, this.element(attribute, field, item, [...path, { key }])] as const,
+      );
+      const known = entries.filter(([, item]) => item !== undefined);
+      const converted = Object.fromEntries(known);
+      return known.length < entries.length ? { converted, places: [] } : { converted };
     }
-    const items = isList(value) ? value : [];
-    return items.flatMap((item, index) => {
+    const items = (isList(value) ? value : []).map((item, index) => {
       // Terraform names a set's elements by their whole value; the set itself is near enough.
       const itemPath = attribute.collection === 'set' ? path : [...path, { index }];
-      const converted = this.element(attribute, field, item, itemPath);
-      return converted === undefined ? [] : [converted];
+      return this.element(attribute, field, item, itemPath);
     });
+    const converted = items.filter((item) => item !== undefined);
+    if (converted.length === items.length) return { converted };
+    return { converted, places: [...items.keys()].filter((i) => items[i] !== undefined) };
   }
 
   private element(
@@ -120,10 +143,7 @@ class Converter {
     value: Value,
     path: AttributePath,
   ): unknown {
-    if (isUnknown(value)) {
-      this.unknowns.push(path);
-      return undefined;
-    }
+    if (isUnknown(value)) return undefined;
     if (value === null) {
       this.issues.push({ path, message: 'must not be null' });
       return undefined;
@@ -152,7 +172,7 @@ class Converter {
       return fromJson(desc, value);
     } catch {
       const example = desc.name === 'Duration' ? '30s' : '2026-01-31T12:00:00Z';
-      this.issues.push({ path, message: `"${value}" is not of the form ${example}` });
+      this.issues.push({ path, message: `must be of the form ${example}; got "${value}"` });
       return undefined;
     }
   }
@@ -161,8 +181,8 @@ class Converter {
     const words = enumWords(attribute);
     const found = words.find(({ word }) => word === value);
     if (found === undefined) {
-      const all = words.map(({ word }) => `"${word}"`).join(', ');
-      this.issues.push({ path, message: `must be one of ${all}, not "${String(value)}"` });
+      const message = oneOfWords(words.map(({ word }) => word));
+      this.issues.push({ path, message: `${message}; got "${String(value)}"` });
     }
     return found?.value.number;
   }
@@ -171,13 +191,13 @@ class Converter {
     const range = scalar === undefined ? undefined : integerRanges[scalar];
     if (range === undefined) return Number(text);
     if (!/^-?\d+$/.test(text)) {
-      this.issues.push({ path, message: `must be a whole number, not ${text}` });
+      this.issues.push({ path, message: `must be a whole number; got ${text}` });
       return undefined;
     }
     const integer = BigInt(text);
     if (integer < range.min || integer > range.max) {
       const limits = `from ${range.min} to ${range.max}`;
-      this.issues.push({ path, message: `must be ${limits}, not ${text}` });
+      this.issues.push({ path, message: `must be ${limits}; got ${text}` });
       return undefined;
     }
     return range.max > 0xffff_ffffn ? integer : Number(integer);

@@ -1,7 +1,13 @@
 /** The function `cidr_host_range`: the hosts of a subnet from one number to another. Pure. */
+
+import {
+  addressText,
+  parseSubnet,
+  type Subnet,
+  subnetSize,
+} from '@limiquantix/proto/ip-address.js';
 import { isNumber, numberText, record, type Value } from '../value/value.js';
 import { ArgumentError, type ProviderFunction } from './function.js';
-import { addressText, parseSubnet, type Subnet, subnetSize } from './ip-address.js';
 
 /** The function. */
 export const cidrHostRange: ProviderFunction = {

@@ -1,16 +1,10 @@
 /**
- * Enum values as Terraform has them: in lower case, without the enum's own prefix.
+ * The words that an attribute of an enum's values takes or shows.
  */
-import type { DescEnum, DescEnumValue } from '@bufbuild/protobuf';
+import type { DescEnumValue } from '@bufbuild/protobuf';
+import { enumWord } from '@limiquantix/proto/validation/enum-word.js';
 import { enumNumbersRefused } from './rules.js';
 import type { Attribute } from './shape.js';
-
-/** A value's word, such as `running` for POWER_STATE_RUNNING. */
-export function enumWord(desc: DescEnum, value: DescEnumValue): string {
-  const prefix = desc.sharedPrefix ?? '';
-  const name = value.name.toLowerCase();
-  return prefix !== '' && name.startsWith(prefix) ? name.slice(prefix.length) : name;
-}
 
 /** The words that an attribute takes or shows, in the contract's order. */
 export function enumWords(attribute: Attribute): { word: string; value: DescEnumValue }[] {

@@ -8,7 +8,7 @@ import {
   DisruptionSchema,
   FieldBehaviorSchema,
 } from '@limiquantix/proto/resource/v1/options_pb.js';
-import { enumWord } from './enum-words.js';
+import { enumWord } from '@limiquantix/proto/validation/enum-word.js';
 import { type Attribute, type Element, objectShape } from './shape.js';
 
 /** The name of the attribute, and of the provider's argument, that limits what changes may cost. */

@@ -9,7 +9,6 @@ function startService() {
   const session = new Session({
     files: memoryFiles({}),
     newRequestId: () => 'r',
-    loadValidator: () => Promise.reject(new Error('not in this test')),
   });
   return providerService(session, {
     connect: () => Promise.reject(new Error('not in this test')),

@@ -52,7 +52,7 @@ async function validateConfig(
   const shape = await session.resource(typeName);
   const value = decodeObject(config, shape.object.type);
   if (value === null) return {};
-  return { diagnostics: session.tell(validateResource(shape, value, await session.rules())) };
+  return { diagnostics: session.tell(validateResource(shape, value, session.check)) };
 }
 
 async function upgradeState({

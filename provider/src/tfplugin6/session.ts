@@ -2,9 +2,9 @@
  * What a provider process holds between calls: the control plane that it was configured for, the
  * resource types, and whether Terraform asked it to stop.
  */
-import type { Validator } from '@bufbuild/protovalidate';
 import type { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { lazyTypes } from '@limiquantix/proto/types.js';
+import { type Check, createCheck } from '@limiquantix/proto/validation/check.js';
 import type { Api } from '../engine/api.js';
 import { type Diagnostic, DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { Files } from '../engine/files.js';
@@ -16,8 +16,6 @@ import { diagnosticsOf, encodeDiagnostics, type Precision, precisionOf } from '.
 export interface SessionEffects {
   readonly files: Files;
   readonly newRequestId: () => string;
-  /** Loads the contract's validation rules. */
-  readonly loadValidator: () => Promise<Validator>;
 }
 
 /** What the provider's configuration leads to. */
@@ -34,7 +32,8 @@ export class Session {
   private readonly shapes = new Map<string, Promise<ResourceShape>>();
   private readonly dataSources = new Map<string, Promise<DataSourceShape>>();
   private configured: Connection | 'unknown' | undefined;
-  private validator: Promise<Validator> | undefined;
+  /** The contract's rules. */
+  readonly check: Check = createCheck({ matches });
 
   constructor(effects: SessionEffects) {
     this.effects = effects;
@@ -112,11 +111,14 @@ export class Session {
       return source;
     });
   }
+}
 
-  /** The contract's validation rules, loaded at the first use. */
-  rules(): Promise<Validator> {
-    this.validator ??= this.effects.loadValidator();
-    return this.validator;
+/** The user's own pattern on the user's own text. */
+function matches(text: string, pattern: string): boolean {
+  try {
+    return new RegExp(pattern, 'u').test(text);
+  } catch {
+    return false;
   }
 }
 

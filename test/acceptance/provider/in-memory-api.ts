@@ -8,14 +8,13 @@ import { randomBytes } from 'node:crypto';
 import { createSecureServer, createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { create, type DescMethod, getOption, hasOption, type Message } from '@bufbuild/protobuf';
-import { pathToString } from '@bufbuild/protobuf/reflect';
-import { createValidator } from '@bufbuild/protovalidate';
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { BadRequestSchema } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { contractFiles } from '@limiquantix/proto/registry.js';
 import { resource as resourceOption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { UploadService } from '@limiquantix/proto/resource/v1/upload_service_pb.js';
+import { createCheck } from '@limiquantix/proto/validation/check.js';
 import { selfSigned } from '../../../provider/src/plugin/certificate.js';
 import { MemoryStore, type StoredType } from './memory-store.js';
 
@@ -160,18 +159,13 @@ function handlerOf(type: StoredType, method: DescMethod, context: Context): unkn
   };
 }
 
-const validator = createValidator();
+const contractCheck = createCheck({ matches: (text, pattern) => new RegExp(pattern).test(text) });
 
 function check(type: StoredType, resource: Message | undefined): asserts resource is Message {
   if (resource === undefined) throw new ConnectError('no resource', Code.InvalidArgument);
-  const result = validator.validate(type.message, resource);
-  if (result.kind === 'valid') return;
-  if (result.kind === 'error') throw result.error;
-  const fieldViolations = result.violations.map(({ field, message }) => ({
-    field: pathToString(field),
-    description: message,
-  }));
-  throw invalid(fieldViolations);
+  const violations = contractCheck(type.message, resource);
+  if (violations.length === 0) return;
+  throw invalid(violations.map(({ path, message }) => ({ field: path, description: message })));
 }
 
 function invalid(fieldViolations: { field: string; description: string }[]): ConnectError {

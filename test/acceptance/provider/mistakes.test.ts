@@ -23,7 +23,7 @@ test.each<[string, string, RegExp]>([
   [
     'a CIDR with host bits, at its line',
     network('ipv4 = {\n    cidr = "10.0.0.7/24"\n  }'),
-    /line 10.*cidr = "10\.0\.0\.7\/24".*must be an IPv4 subnet in CIDR notation.*it is "10\.0\.0\.7\/24"/i,
+    /line 10.*cidr = "10\.0\.0\.7\/24".*must be an IPv4 subnet in CIDR notation.*got "10\.0\.0\.7\/24"/i,
   ],
   [
     'a name with capitals',

@@ -23,7 +23,7 @@ export function parseAddress(text: string): IpAddress | undefined {
 
 /** Reads a subnet in CIDR notation, host bits and all; undefined for a text that is none. */
 export function parseSubnet(text: string): Subnet | undefined {
-  const [, address = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const [, address = '', length = ''] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const base = parseAddress(address);
   const prefix = Number(length);
   return base === undefined || prefix > base.bits ? undefined : { base, prefix };
@@ -67,7 +67,7 @@ function parse4(text: string): bigint | undefined {
 function parse6(text: string): bigint | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const groups = halves.map(groups6);
+  const groups = halves.map((half, i) => groups6(half, i === halves.length - 1));
   const [head = [], tail = []] = groups.map((group) => group ?? []);
   if (groups.includes(undefined)) return undefined;
   const missing = 8 - head.length - tail.length;
@@ -76,13 +76,14 @@ function parse6(text: string): bigint | undefined {
   return all.reduce((value, group) => (value << 16n) | group, 0n);
 }
 
-/** The 16-bit groups of one side of `::`; an IPv4 address at the end counts as two. */
-function groups6(text: string): bigint[] | undefined {
+/** The 16-bit groups of one side of `::`; an IPv4 address at the very end counts as two. */
+function groups6(text: string, isEnd: boolean): bigint[] | undefined {
   if (text === '') return [];
   const result: bigint[] = [];
   const parts = text.split(':');
   for (const [i, part] of parts.entries()) {
-    const embedded = i === parts.length - 1 && part.includes('.') ? parse4(part) : undefined;
+    const mayEmbed = isEnd && i === parts.length - 1 && part.includes('.');
+    const embedded = mayEmbed ? parse4(part) : undefined;
     if (embedded !== undefined) result.push(embedded >> 16n, embedded & 0xffffn);
     else if (/^[0-9a-f]{1,4}$/i.test(part)) result.push(BigInt(`0x${part}`));
     else return undefined;
