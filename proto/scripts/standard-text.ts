@@ -299,7 +299,8 @@ message Watch${ms}Response {
   ${option}.EventType type = 1;
   // The ${label} after it; for DELETED as it was last; not set for BOOKMARK.
   ${m} ${type} = 2;
-  // The revision of the event; a Watch may go on from it.
+  // Where a Watch may go on from after this event: its revision, or the one before that amid
+  // several events of one revision.
   uint64 revision = 3;
 }
 `;

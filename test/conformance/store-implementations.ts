@@ -9,7 +9,10 @@ import type { Store } from '../../server/src/store/store.js';
 export interface Implementation {
   readonly name: string;
   /** Opens the store in a folder; the same store again for the same folder. */
-  open(folder: string, options?: { readonly historyRevisionsMax?: number }): Promise<Store>;
+  open(
+    folder: string,
+    options?: { readonly historyRevisionsMax?: number; readonly eventsKeptMax?: number },
+  ): Promise<Store>;
 }
 
 /** Every implementation. */

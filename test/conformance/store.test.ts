@@ -236,6 +236,31 @@ describe.each(implementations)('store $name', (implementation) => {
     expect(text(event?.previous)).toBe('16');
   });
 
+  it('keeps the newest changes at hand, and gives older ones in batches of whole commits', async () => {
+    await store.close();
+    store = await implementation.open(folder, { eventsKeptMax: 10 });
+    const from = await store.revision();
+    const big = (key: string): Write => ({ kind: 'put', key, value: new Uint8Array(200_000) });
+    for (let i = 0; i < 12; i += 1) await write([big(`k/${i}/a`), big(`k/${i}/b`)]);
+    const last = await store.revision();
+    expect(store.isRecent(last)).toBe(true);
+    expect(store.isRecent(last - 5n)).toBe(true);
+    expect(store.isRecent(last - 6n)).toBe(false);
+    const stop = new AbortController();
+    let position = from;
+    for await (const batch of store.watch({
+      prefix: 'k/',
+      fromRevision: from,
+      signal: stop.signal,
+    })) {
+      expect(batch.events).toHaveLength(2 * Number(batch.revision - position));
+      // Half a mebibyte, and what is left of the commit that goes beyond it.
+      expect(batch.events.length).toBeLessThanOrEqual(4);
+      position = batch.revision;
+      if (position === last) stop.abort();
+    }
+  });
+
   it('says COMPACTED to a watcher that is slower than its history is long', async () => {
     await store.close();
     store = await implementation.open(folder, { historyRevisionsMax: 50 });

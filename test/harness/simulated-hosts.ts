@@ -241,6 +241,7 @@ export class SimulatedHosts {
       get: (key) => store.get(key),
       list: (list) => store.list(list),
       watch: (watch) => store.watch(watch),
+      isRecent: (revision) => store.isRecent(revision),
       revision: () => store.revision(),
       compact: (revision) => store.compact(revision),
       close: () => store.close(),

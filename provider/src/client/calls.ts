@@ -44,6 +44,8 @@ export interface CallerOptions {
 
 const callTimeoutMs = 60_000;
 const retriesMax = 6;
+/** Where the control plane says when to come again, a call is made this often. */
+const invitedRetriesMax = 40;
 const backoffMinMs = 200;
 const backoffMaxMs = 3_000;
 
@@ -77,9 +79,11 @@ export function createCaller({ endpoint, transport, stopping, sleep }: CallerOpt
           return await once(method, request, timeoutMs);
         } catch (error) {
           const failure = toApiError(error, endpoint);
-          const mayRetry = hasAnswered || failure.code === 'resource_exhausted';
-          if (!mayRetry || !isTransient(failure) || attempt >= retriesMax) throw failure;
-          await sleep(Math.min(backoffMaxMs, backoffMinMs * 2 ** attempt));
+          const { retryAfterMs } = failure;
+          const isInvited = retryAfterMs !== undefined;
+          const mayRetry = isInvited || (hasAnswered && isTransient(failure));
+          if (!mayRetry || attempt >= (isInvited ? invitedRetriesMax : retriesMax)) throw failure;
+          await sleep(restMs(attempt, retryAfterMs));
         }
       }
     },
@@ -98,6 +102,11 @@ export function createCaller({ endpoint, transport, stopping, sleep }: CallerOpt
       }
     },
   };
+}
+
+/** How long to wait before the next attempt: no less than the control plane asks for. */
+export function restMs(attempt: number, retryAfterMs = 0): number {
+  return Math.max(retryAfterMs, Math.min(backoffMaxMs, backoffMinMs * 2 ** attempt));
 }
 
 async function* one<T>(item: T): AsyncIterable<T> {

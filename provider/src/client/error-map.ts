@@ -2,10 +2,12 @@
  * From Connect's errors to the engine's: the one place that knows both. What went wrong before the
  * control plane could answer gets words that say what to do.
  */
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  RetryInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { ApiError } from '../engine/api.js';
 
@@ -15,6 +17,7 @@ export function toApiError(error: unknown, endpoint: string): ApiError {
   const connect = ConnectError.from(error);
   const [info] = connect.findDetails(ErrorInfoSchema);
   const [bad] = connect.findDetails(BadRequestSchema);
+  const [retry] = connect.findDetails(RetryInfoSchema);
   const violations = (bad?.fieldViolations ?? []).map(({ field, description }) => ({
     path: field,
     message: description,
@@ -24,13 +27,18 @@ export function toApiError(error: unknown, endpoint: string): ApiError {
     reason: info?.reason ?? '',
     message: teach(connect, endpoint),
     violations,
+    retryAfterMs: retry?.retryDelay && durationMs(retry.retryDelay),
     cause: connect,
   });
 }
 
-/** Whether the same call may succeed a moment later. */
-export function isTransient({ code, cause }: ApiError): boolean {
-  if (code !== 'unavailable' && code !== 'resource_exhausted' && code !== 'aborted') return false;
+/**
+ * Whether the same call may succeed a moment later: because the control plane says so, or because
+ * it was not reached.
+ */
+export function isTransient({ code, cause, retryAfterMs }: ApiError): boolean {
+  if (retryAfterMs !== undefined) return true;
+  if (code !== 'unavailable' && code !== 'aborted') return false;
   return !certificateErrors.has(systemCode(cause));
 }
 

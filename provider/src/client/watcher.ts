@@ -85,17 +85,20 @@ export class Watcher {
   private async run(): Promise<void> {
     let failures = 0;
     while (this.subscriptions.size > 0 && !this.options.stopping.aborted) {
+      let retryAfterMs = 0;
       try {
         for await (const _ of this.events()) failures = 0;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (this.options.stopping.aborted) break;
+        retryAfterMs = error.retryAfterMs ?? 0;
         if (error.reason === 'COMPACTED') await this.relist();
         else if (!mayReconnect(error)) throw error;
       }
       if (this.subscriptions.size === 0) break;
       failures += 1;
-      await this.options.sleep(Math.min(backoffMaxMs, backoffMinMs * 2 ** (failures - 1)));
+      const backoffMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** (failures - 1));
+      await this.options.sleep(Math.max(backoffMs, retryAfterMs));
     }
     this.isRunning = false;
     this.position = undefined;

@@ -11,6 +11,7 @@ export class ApiError extends Error {
   readonly code: string;
   readonly reason: string;
   readonly violations: readonly { readonly path: string; readonly message: string }[];
+  readonly retryAfterMs: number | undefined;
 
   constructor(init: {
     /** The gRPC code in lower snake case, such as `not_found`. */
@@ -19,12 +20,15 @@ export class ApiError extends Error {
     readonly reason: string;
     readonly message: string;
     readonly violations: readonly { readonly path: string; readonly message: string }[];
+    /** When the control plane says that the same call may be made again; undefined for never. */
+    readonly retryAfterMs?: number | undefined;
     readonly cause?: unknown;
   }) {
     super(init.message, { cause: init.cause });
     this.code = init.code;
     this.reason = init.reason;
     this.violations = init.violations;
+    this.retryAfterMs = init.retryAfterMs;
   }
 }
 

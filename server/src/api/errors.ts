@@ -3,11 +3,13 @@
  * details, and anything else as INTERNAL with a number that the log has too. Nothing of `detail` or
  * `cause` goes out.
  */
-import { create } from '@bufbuild/protobuf';
+import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  RetryInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import type { Log } from '../log.js';
 import { LimiError } from '../resource/error.js';
@@ -73,21 +75,30 @@ export function toConnectError(
   );
 }
 
-function fromLimiError(error: LimiError): ConnectError {
-  const details = [infoOf(error.reason, error.retryable ? { retryable: 'true' } : {})];
-  const { violations } = error;
-  if (violations.length === 0)
-    return new ConnectError(error.message, error.code, undefined, details);
-  const fieldViolations = violations.map(({ path, message }) => ({
-    field: path,
-    description: message,
-  }));
-  const badRequest = {
-    desc: BadRequestSchema,
-    value: create(BadRequestSchema, { fieldViolations }),
-  };
-  return new ConnectError(error.message, error.code, undefined, [...details, badRequest]);
+/** A LimiError as it goes over the wire, with its details. */
+export function fromLimiError(error: LimiError): ConnectError {
+  const { code, message, metadata, reason, retryable, violations } = error;
+  const facts = { ...metadata, ...(retryable && { retryable: 'true' }) };
+  const details: { desc: DescMessage; value: Message }[] = [infoOf(reason, facts)];
+  if (retryable) {
+    const retryDelay = durationFromMs(error.retryAfterMs ?? retryAfterMsDefault);
+    details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+  }
+  if (violations.length > 0) {
+    const fieldViolations = violations.map((one) => ({
+      field: one.path,
+      description: one.message,
+    }));
+    const value = create(BadRequestSchema, { fieldViolations });
+    details.push({ desc: BadRequestSchema, value });
+  }
+  return new ConnectError(message, code, undefined, details as OutgoingDetails);
 }
+
+/** When to try again where an error knows no better. */
+const retryAfterMsDefault = 500;
+
+type OutgoingDetails = ConstructorParameters<typeof ConnectError>[3];
 
 const infoOf = (reason: string, metadata: Record<string, string>) => ({
   desc: ErrorInfoSchema,

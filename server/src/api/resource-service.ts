@@ -10,11 +10,13 @@ import { withoutSecrets } from '../resource/strip.js';
 import type { MethodFields, ResourceType, WriteMethods } from '../resource/type-registry.js';
 import { type ApiContext, freshen, mustFind } from './api-context.js';
 import { callerOf } from './caller.js';
+import { connectionOf } from './connection.js';
 import { createResource, type Stored } from './create-resource.js';
 import { deleteResource } from './delete-resource.js';
 import { readMask } from './field-mask.js';
 import { listResources } from './list-resources.js';
 import { customHandlers, customMethods } from './methods/table.js';
+import { PacedWatch } from './paced-watch.js';
 import { updateResource } from './update-resource.js';
 import { invalidFields } from './validation.js';
 import { watchResources } from './watch-resources.js';
@@ -139,16 +141,25 @@ function deleteHandler(
 
 function watchHandler(context: ApiContext, type: ResourceType): Handler {
   const { watch } = type.methods;
-  return async function* (request, { signal }) {
+  return (request, call) => {
     context.validate(watch.method.input, request);
     const { fromRevision, filter, projectId } = request;
-    const options = { type, fromRevision, filter, projectId, signal };
-    for await (const { resource, ...event } of watchResources(context, options)) {
-      const shown = resource && withoutSecrets(type, resource);
-      yield { ...event, ...(shown && { [watch.response.localName]: shown }) };
+    const { signal } = call;
+    const changes = watchResources(context, { type, fromRevision, filter, projectId, signal });
+    return new PacedWatch({
+      events: answers(changes.events),
+      isRecent: () => context.store.isRecent(changes.position()),
+      clock: context.clock,
+      hangUp: connectionOf(call).hangUp,
+    });
+    async function* answers(events: typeof changes.events) {
+      for await (const { resource, ...event } of events) {
+        const shown = resource && withoutSecrets(type, resource);
+        yield { ...event, ...(shown && { [watch.response.localName]: shown }) };
+      }
+      // A watch has no end of its own: the client learns why, such as that the server is stopping.
+      if (signal.aborted) throw signal.reason;
     }
-    // A watch has no end of its own: the client learns why, such as that the server is stopping.
-    if (signal.aborted) throw signal.reason;
   };
 }
 

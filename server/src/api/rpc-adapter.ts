@@ -12,6 +12,7 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import type { Log } from '../log.js';
+import { boundMessages } from './message-bound.js';
 
 type Fallback = NonNullable<ConnectNodeAdapterOptions['fallback']>;
 
@@ -25,6 +26,8 @@ export type RpcAdapterOptions = Omit<ConnectNodeAdapterOptions, 'requestPathPref
   readonly contextValues: (request: NodeRequest) => ContextValues;
   readonly fallback: Fallback;
   readonly log: Log;
+  /** How long a message of a request may be. */
+  readonly readMaxBytes: number;
 };
 
 /** Makes the handler. */
@@ -50,7 +53,7 @@ export function createRpcHandler(
     async function serve(): Promise<void> {
       const values = options.contextValues(request);
       const call = universalRequestFromNodeRequest(request, response, undefined, values);
-      const answer = await handler?.(call);
+      const answer = await handler?.(boundMessages(call, options.readMaxBytes));
       if (answer !== undefined) await universalResponseToNodeResponse(answer, response);
     }
   };

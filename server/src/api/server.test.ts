@@ -14,6 +14,7 @@ import { CertificateAuthority } from '../identity/certificate-authority.js';
 import { silentLog } from '../log.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { parseListenAddress } from './listen.js';
+import { Load, loadLimitsDefault } from './load.js';
 import { startApiServer } from './server.js';
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
 
@@ -208,6 +209,7 @@ describe('addresses', () => {
     caPem: installation.authority.certificatePem,
     routes: () => undefined,
     tokens: installation.tokens,
+    load: new Load(loadLimitsDefault, () => 0.5),
     clock,
     log: silentLog,
     newId: () => 'id',

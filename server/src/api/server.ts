@@ -13,8 +13,10 @@ import type { Tokens } from '../identity/tokens.js';
 import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
 import { authInterceptor, setPeerNode } from './auth.js';
+import { setConnection } from './connection.js';
 import { errorInterceptor } from './errors.js';
 import { type ListenAddress, listen } from './listen.js';
+import { type Load, loadInterceptor } from './load.js';
 import { createRpcHandler, type NodeRequest, type NodeResponse } from './rpc-adapter.js';
 
 /** What the server works with. */
@@ -27,6 +29,8 @@ export interface ApiServerOptions {
   /** Registers the services. */
   readonly routes: (router: ConnectRouter) => void;
   readonly tokens: Tokens;
+  /** How much is served at once. */
+  readonly load: Load;
   readonly clock: Clock;
   readonly log: Log;
   /** A new word for an error that is only told in the log. */
@@ -99,7 +103,11 @@ function createHandler(options: ApiServerOptions, shutdownSignal: AbortSignal): 
   const serve = createRpcHandler({
     log,
     routes: options.routes,
-    interceptors: [errorInterceptor(options), authInterceptor(tokens)],
+    interceptors: [
+      errorInterceptor(options),
+      authInterceptor(tokens),
+      loadInterceptor(options.load),
+    ],
     readMaxBytes: requestBytesMax,
     writeMaxBytes: responseBytesMax,
     compressMinBytes: compressBytesMin,
@@ -107,6 +115,7 @@ function createHandler(options: ApiServerOptions, shutdownSignal: AbortSignal): 
     contextValues: (request) => {
       const values = createContextValues();
       setPeerNode(values, peerNodeOf(request));
+      setConnection(values, request);
       return values;
     },
     fallback: (_request, response) => answer(response, 404, notFound),

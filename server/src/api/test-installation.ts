@@ -29,6 +29,7 @@ import { View } from '../view/view.js';
 import type { ApiContext } from './api-context.js';
 import { nodeOf } from './caller.js';
 import { joinNode } from './join-node.js';
+import { Load, loadLimitsDefault } from './load.js';
 import { registerResources } from './resource-service.js';
 import { type ApiServer, startApiServer } from './server.js';
 import { StatusWriter } from './status-writer.js';
@@ -41,6 +42,8 @@ export interface TestOptions {
   readonly random?: () => number;
   readonly admission?: AdmissionTable;
   readonly historyRevisionsMax?: number;
+  readonly eventsKeptMax?: number;
+  readonly load?: Load;
 }
 
 /** How to call. */
@@ -86,6 +89,7 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     caPem: authority.certificatePem,
     routes: (router) => register(router, { context, tokens, authority }),
     tokens,
+    load: options.load ?? new Load(loadLimitsDefault, context.random),
     clock,
     log: logInto(errors),
     newId: context.newId,
@@ -118,9 +122,9 @@ async function openContext(
   path: string,
   errors: string[],
 ): Promise<ApiContext> {
-  const { clock, historyRevisionsMax = 100_000 } = options;
+  const { clock, eventsKeptMax, historyRevisionsMax = 100_000 } = options;
   const nowMs = () => clock.nowMs();
-  const store = openSqliteStore({ path, nowMs, historyRevisionsMax });
+  const store = openSqliteStore({ path, nowMs, historyRevisionsMax, eventsKeptMax });
   const onFailure = (error: unknown) => errors.push(String(error));
   const view = new View({ store, types: contractTypes, clock, onFailure, claimsOf });
   await view.start();

@@ -1,7 +1,7 @@
 /**
  * Watch: the changes of a type's resources after a revision, in order and without a gap. A client
- * that reads slowly holds nothing up: it is a position in the store's history, and gets COMPACTED
- * where that has moved on.
+ * that reads slowly holds nothing up: it is a position in the store's history. `paced-watch.ts`
+ * ends the watch of one that stops reading, and who is slower than history is long gets COMPACTED.
  */
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { typePrefix } from '../resource/keys.js';
@@ -25,7 +25,18 @@ export interface ResourceEvent {
   readonly type: EventType;
   /** Secrets included; undefined for a BOOKMARK. */
   readonly resource: AnyResource | undefined;
+  /**
+   * Where a watch may go on without a gap. Amid the changes of one commit, that is before it: some
+   * of them are told again then.
+   */
   readonly revision: bigint;
+}
+
+/** A watch. */
+export interface ResourceWatch {
+  readonly events: AsyncGenerator<ResourceEvent, void>;
+  /** The revision that what was told last is of. */
+  readonly position: () => bigint;
 }
 
 /** After this many revisions without an event, a BOOKMARK moves the client's position on. */
@@ -35,38 +46,60 @@ const bookmarkRevisions = 500n;
  * Changes until the signal aborts. A BOOKMARK follows as soon as the watch is complete up to the
  * moment it was called. A resource that begins or ceases to pass the filter is ADDED or DELETED.
  */
-export async function* watchResources(
+export function watchResources(context: ApiContext, request: WatchRequest): ResourceWatch {
+  const progress = { position: request.fromRevision };
+  return { events: follow(context, request, progress), position: () => progress.position };
+}
+
+async function* follow(
   context: ApiContext,
   request: WatchRequest,
-): AsyncGenerator<ResourceEvent> {
+  progress: { position: bigint },
+): AsyncGenerator<ResourceEvent, void> {
   const { type, signal } = request;
   const passes = parseFilter(type, request) ?? (() => true);
   await freshen(context);
   const begin = context.view.revision;
-  let told = request.fromRevision === 0n ? begin : request.fromRevision;
-  if (request.fromRevision === 0n) yield* existing(context, type, passes);
-  let isCurrent = told >= begin;
-  if (isCurrent) yield bookmark(told);
+  if (request.fromRevision === 0n) {
+    progress.position = begin;
+    yield* existing(context, type, passes);
+  }
+  let isCurrent = progress.position >= begin;
+  if (isCurrent) yield bookmark(progress.position);
   const prefix = typePrefix(type.type);
-  for await (const batch of context.store.watch({ prefix, fromRevision: told, signal })) {
+  const fromRevision = progress.position;
+  for await (const batch of context.store.watch({ prefix, fromRevision, signal })) {
     for (const event of eventsOf(type, passes, batch)) {
+      progress.position = event.revision;
       yield event;
-      told = event.revision;
     }
     const isDue =
-      (!isCurrent && batch.revision >= begin) || batch.revision - told >= bookmarkRevisions;
+      (!isCurrent && batch.revision >= begin) ||
+      batch.revision - progress.position >= bookmarkRevisions;
     if (!isDue) continue;
     isCurrent = true;
-    told = batch.revision;
-    yield bookmark(told);
+    progress.position = batch.revision;
+    yield bookmark(progress.position);
   }
 }
 
-/** What the view has, taken in one turn of the event loop. */
-function existing(context: ApiContext, type: ResourceType, passes: Filter): ResourceEvent[] {
-  const { revision } = context.view;
-  const resources = context.view.list(type.type).filter(passes);
-  return resources.map((resource) => ({ type: EventType.ADDED, resource, revision }));
+/**
+ * What the view has, taken in one turn of the event loop and told in the order of last changes, so
+ * that a watch that breaks off amid it may go on from any of it.
+ */
+function existing(
+  { view }: ApiContext,
+  type: ResourceType,
+  passes: Filter,
+): Iterable<ResourceEvent> {
+  const resources = [...view.list(type.type)].sort((a, b) => Number(a.revision - b.revision));
+  return resumable(added(resources, passes));
+}
+
+function* added(resources: readonly AnyResource[], passes: Filter): Iterable<ResourceEvent> {
+  for (const resource of resources) {
+    if (passes(resource)) yield { type: EventType.ADDED, resource, revision: resource.revision };
+  }
 }
 
 const bookmark = (revision: bigint): ResourceEvent => ({
@@ -75,11 +108,23 @@ const bookmark = (revision: bigint): ResourceEvent => ({
   revision,
 });
 
-function* eventsOf(
-  type: ResourceType,
-  passes: Filter,
-  batch: WatchBatch,
-): Generator<ResourceEvent> {
+const eventsOf = (type: ResourceType, passes: Filter, batch: WatchBatch): Iterable<ResourceEvent> =>
+  resumable(changes(type, passes, batch));
+
+/** The same events; those after which more of the same revision comes are of the one before. */
+function* resumable(events: Iterable<ResourceEvent>): Iterable<ResourceEvent> {
+  let held: ResourceEvent | undefined;
+  for (const event of events) {
+    if (held !== undefined) {
+      const isAmid = held.revision === event.revision;
+      yield isAmid ? { ...held, revision: held.revision - 1n } : held;
+    }
+    held = event;
+  }
+  if (held !== undefined) yield held;
+}
+
+function* changes(type: ResourceType, passes: Filter, batch: WatchBatch): Iterable<ResourceEvent> {
   for (const event of batch.events) {
     const revision = event.kind === 'put' ? event.entry.revision : event.revision;
     const now = event.kind === 'put' ? decodeShared(type, event.entry) : undefined;

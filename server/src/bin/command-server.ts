@@ -1,5 +1,6 @@
 /** `limiquantix server`: the control plane, with simulated nodes if wanted. */
 import { Command, Option } from 'commander';
+import { loadLimitsDefault } from '../api/load.js';
 import { type Cli, collect, parseCount } from './cli.js';
 import { type RunningServer, startServer } from './compose-server.js';
 import { systemClock, systemRandom } from './effects.js';
@@ -13,6 +14,8 @@ interface ServerCommandOptions {
   readonly ovnNb?: string;
   readonly simulate: number;
   readonly writeProfile?: string;
+  readonly requestsMax: number;
+  readonly watchesMax: number;
   readonly logLevel: LogLevel;
 }
 
@@ -33,6 +36,18 @@ export function serverCommand(cli: Cli): Command {
     .option('--ovn-nb <remote>', "OVN's northbound: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT")
     .option('--simulate <count>', 'run this many simulated nodes in the process', parseCount(1), 0)
     .option('--write-profile <file>', 'write the profile for clients to this file as well')
+    .option(
+      '--requests-max <count>',
+      'requests of users that are served at once',
+      parseCount(1),
+      loadLimitsDefault.requestsMax,
+    )
+    .option(
+      '--watches-max <count>',
+      'watches of users that are open at once',
+      parseCount(1),
+      loadLimitsDefault.watchesMax,
+    )
     .addOption(logLevelOption())
     .action(async (options: ServerCommandOptions) => {
       const log = createLog({
@@ -46,6 +61,7 @@ export function serverCommand(cli: Cli): Command {
         names: options.san ?? [],
         northbound: options.ovnNb,
         simulate: options.simulate,
+        load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
         writeProfileTo: options.writeProfile,
         clock: systemClock,
         random: systemRandom,

@@ -14,6 +14,7 @@ import { forgetOperations } from '../api/forget-operations.js';
 import { startHousekeeping } from '../api/housekeeping.js';
 import { ensureNode, joinNode } from '../api/join-node.js';
 import { parseListenAddress } from '../api/listen.js';
+import { Load, type LoadLimits, loadLimitsDefault } from '../api/load.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
@@ -61,6 +62,8 @@ export interface ServerOptions {
   readonly openStore?: (options: SqliteStoreOptions) => Store;
   /** Simulated nodes in this process; with any, OVN is simulated as well. */
   readonly simulate: number;
+  /** How much users may have in flight; the defaults without it. */
+  readonly load?: LoadLimits;
   /** A further file for the clients' profile. */
   readonly writeProfileTo?: string | undefined;
   readonly clock: Clock;
@@ -189,6 +192,7 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
     caPem: authority.certificatePem,
     routes: (router) => register(router, parts),
     tokens,
+    load: new Load(options.load ?? loadLimitsDefault, options.random),
     clock: options.clock,
     log: options.log,
     newId: context.newId,

@@ -9,7 +9,9 @@ import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { type ResourceType, writeMethodsOf } from '../resource/type-registry.js';
+import { systemClock } from './effects.js';
 import type { Profile } from './profile.js';
+import { factsOf, retryInterceptor, waitMs } from './retry.js';
 import { didYouMean } from './words/nearest.js';
 
 /** A change that a watch tells of. */
@@ -43,7 +45,7 @@ export function createTransport(profile: Profile): Transport {
     baseUrl: profile.endpoint,
     httpVersion: '2',
     nodeOptions: { ca: profile.caCertificate },
-    interceptors: [authorize],
+    interceptors: [retryInterceptor(systemClock), authorize],
   });
 }
 
@@ -107,13 +109,37 @@ export class ResourceClient {
     await this.#call(writeMethodsOf(type).delete.method, { id, force });
   }
 
-  /** What exists, each as ADDED, then every change; until the signal aborts. */
+  /**
+   * What exists, each as ADDED, then every change; until the signal aborts. Goes on where the
+   * server cuts it off and says that it may come again.
+   */
   async *watch(
     type: ResourceType,
     selection: Selection & { readonly signal: AbortSignal },
   ): AsyncGenerator<ResourceEvent> {
+    let fromRevision = 0n;
+    for (;;) {
+      try {
+        for await (const { revision, ...event } of this.#stream(type, selection, fromRevision)) {
+          fromRevision = revision;
+          yield event;
+        }
+        return;
+      } catch (error) {
+        const { retryAfterMs } = factsOf(error);
+        if (retryAfterMs === undefined || selection.signal.aborted) throw error;
+        await waitMs(systemClock, retryAfterMs, selection.signal);
+      }
+    }
+  }
+
+  async *#stream(
+    type: ResourceType,
+    selection: Selection & { readonly signal: AbortSignal },
+    fromRevision: bigint,
+  ): AsyncGenerator<ResourceEvent & { readonly revision: bigint }> {
     const { method, response } = type.methods.watch;
-    const input = create(method.input, wordsOf(selection));
+    const input = create(method.input, { ...wordsOf(selection), fromRevision });
     // A stream that nobody reads any more would keep its connection, and so the process.
     const end = new AbortController();
     try {
@@ -125,9 +151,10 @@ export class ResourceClient {
         only(input),
       );
       for await (const event of message) {
-        const { type: kind } = event as unknown as { type: EventType };
+        const { type: kind, revision } = event as unknown as { type: EventType; revision: bigint };
         const resource = read(event, response) as AnyResource | undefined;
-        yield { type: kind, resource: kind === EventType.BOOKMARK ? undefined : resource };
+        const isBookmark = kind === EventType.BOOKMARK;
+        yield { type: kind, resource: isBookmark ? undefined : resource, revision };
       }
     } finally {
       end.abort();

@@ -24,6 +24,10 @@ export interface LimiErrorInit {
   readonly message: string;
   /** Whether the same call may succeed later. */
   readonly retryable?: boolean;
+  /** When to make the same call again, in milliseconds from now; makes the error retryable. */
+  readonly retryAfterMs?: number;
+  /** Facts for programs, such as the revision to go on from; public. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** The fields at fault. */
   readonly violations?: readonly FieldViolation[];
   /** For the log only: paths, backend texts. */
@@ -37,6 +41,8 @@ export class LimiError extends Error {
   readonly code: Code;
   readonly reason: string;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
   readonly detail: string | undefined;
 
@@ -45,7 +51,9 @@ export class LimiError extends Error {
     this.name = 'LimiError';
     this.code = init.code;
     this.reason = init.reason;
-    this.retryable = init.retryable ?? false;
+    this.retryable = init.retryable ?? init.retryAfterMs !== undefined;
+    this.retryAfterMs = init.retryAfterMs;
+    this.metadata = init.metadata ?? {};
     this.violations = init.violations ?? [];
     this.detail = init.detail;
   }

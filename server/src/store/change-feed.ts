@@ -5,11 +5,12 @@
  */
 import type { StoreEvent, WatchBatch, WatchOptions } from './store.js';
 
-/** Bounds of what is kept in memory. */
-const eventsKeptMax = 8192;
+/** How much of what is newest is kept in memory, when nothing else is said. */
+const eventsKeptMaxDefault = 8192;
 const bytesKeptMax = 32 * 1024 * 1024;
-/** Events in one batch, at most, besides those of its last commit. */
-const batchEventsMax = 1024;
+/** Events in one batch and their bytes, at most, besides those of its last commit. */
+export const batchEventsMax = 512;
+export const batchBytesMax = 512 * 1024;
 
 /** A commit, as watchers see it. */
 export interface Commit {
@@ -31,12 +32,14 @@ export interface History {
 export class ChangeFeed {
   readonly #history: History;
   readonly #waiting = new Set<() => void>();
+  readonly #eventsKeptMax: number;
   #commits: Commit[] = [];
   #events = 0;
   #bytes = 0;
 
-  constructor(history: History) {
+  constructor(history: History, eventsKeptMax = eventsKeptMaxDefault) {
     this.#history = history;
+    this.#eventsKeptMax = eventsKeptMax;
   }
 
   /** Adds commits that have become durable, in order, and wakes the watchers. */
@@ -48,6 +51,15 @@ export class ChangeFeed {
     }
     this.#forget();
     this.wake();
+  }
+
+  /** Whether what comes after a revision is in memory. */
+  reaches(revision: bigint): boolean {
+    const first = this.#commits[0];
+    return (
+      revision === this.#history.newest() ||
+      (first !== undefined && revision >= first.revision - 1n)
+    );
   }
 
   /** Makes every watcher look again. */
@@ -78,11 +90,16 @@ export class ChangeFeed {
     if (first === undefined || after < first.revision - 1n) return undefined;
     const events: StoreEvent[] = [];
     let revision = after;
+    let bytes = 0;
     // Revisions have no gaps, so a revision's place in the list is known.
     for (let i = Number(after - first.revision) + 1; i < this.#commits.length; i += 1) {
       const commit = this.#commits[i];
-      if (commit === undefined || events.length >= batchEventsMax) break;
-      for (const event of commit.events) if (keyOf(event).startsWith(prefix)) events.push(event);
+      if (commit === undefined || events.length >= batchEventsMax || bytes >= batchBytesMax) break;
+      for (const event of commit.events) {
+        if (!keyOf(event).startsWith(prefix)) continue;
+        events.push(event);
+        bytes += bytesOf(event);
+      }
       revision = commit.revision;
     }
     return { events, revision };
@@ -102,7 +119,7 @@ export class ChangeFeed {
 
   #forget(): void {
     let count = 0;
-    while (this.#events > eventsKeptMax || this.#bytes > bytesKeptMax) {
+    while (this.#events > this.#eventsKeptMax || this.#bytes > bytesKeptMax) {
       const commit = this.#commits[count];
       if (commit === undefined) break;
       this.#events -= commit.events.length;
@@ -119,8 +136,10 @@ export const keyOf = (event: StoreEvent): string =>
 
 function sizeOf(commit: Commit): number {
   let bytes = 0;
-  for (const event of commit.events) {
-    bytes += (event.previous?.length ?? 0) + (event.kind === 'put' ? event.entry.value.length : 0);
-  }
+  for (const event of commit.events) bytes += bytesOf(event);
   return bytes;
 }
+
+/** The length of the values in an event. */
+export const bytesOf = (event: StoreEvent): number =>
+  (event.previous?.length ?? 0) + (event.kind === 'put' ? event.entry.value.length : 0);

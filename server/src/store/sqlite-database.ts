@@ -45,7 +45,7 @@ const queries = {
     WHERE NOT e.deleted ORDER BY v.key LIMIT ?`,
   changes: `SELECT e.revision, e.key, e.deleted, e.value, p.id AS previous_id, p.value AS previous
     FROM entry e LEFT JOIN entry p ON p.id = e.previous_id
-    WHERE e.revision > ? AND e.key >= ? AND e.key < ? ORDER BY e.revision, e.id LIMIT ?`,
+    WHERE e.revision > ? AND e.key >= ? AND e.key < ? ORDER BY e.revision, e.id`,
   dropReplaced: `DELETE FROM entry WHERE id IN (SELECT previous_id FROM entry
     WHERE revision > ? AND revision <= ? AND previous_id IS NOT NULL)`,
   dropDeletions: 'DELETE FROM entry WHERE revision > ? AND revision <= ? AND deleted',
@@ -117,10 +117,25 @@ export class SqliteDatabase {
   }
 
   /**
-   * Events after a revision in order, at most `limit`: the last commit of a full page may be cut.
+   * Events after a revision in order, until `isEnough` says so between two commits. The flag tells
+   * whether they are all there are.
    */
-  changes(after: number, prefix: string, limit: number): readonly StoreEvent[] {
-    return this.#all('changes', after, prefix, endOf(prefix), limit).map(toEvent);
+  changes(
+    after: number,
+    prefix: string,
+    isEnough: (events: readonly StoreEvent[]) => boolean,
+  ): { readonly events: readonly StoreEvent[]; readonly isAll: boolean } {
+    const events: StoreEvent[] = [];
+    return guarded(() => {
+      let revision = after;
+      for (const row of this.#statements.changes.iterate(after, prefix, endOf(prefix))) {
+        const next = (row as Row)['revision'] as number;
+        if (next !== revision && isEnough(events)) return { events, isAll: false };
+        revision = next;
+        events.push(toEvent(row as Row));
+      }
+      return { events, isAll: true };
+    });
   }
 
   /** Whether a requirement holds now; within `transact`, after the writes before it. */

@@ -5,7 +5,14 @@
  */
 import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
-import { ChangeFeed, type Commit } from './change-feed.js';
+import {
+  batchBytesMax,
+  batchEventsMax,
+  bytesOf,
+  ChangeFeed,
+  type Commit,
+  type History,
+} from './change-feed.js';
 import { checkKey, SqliteDatabase } from './sqlite-database.js';
 import type {
   CommitResult,
@@ -31,6 +38,8 @@ export interface SqliteStoreOptions {
   readonly historyMsMax?: number;
   /** How many revisions of history are kept however old they are; 1,000 without it. */
   readonly historyRevisionsMin?: number;
+  /** How many of the newest events are kept in memory; 8,192 without it. */
+  readonly eventsKeptMax?: number | undefined;
 }
 
 /** Transactions in one flush; commits that wait for one; bounds of one transaction. */
@@ -39,8 +48,6 @@ const pendingMax = 8192;
 const transactionWritesMax = 4096;
 const valueBytesMax = 8 * 1024 * 1024;
 const listMax = 10_000;
-/** More than one transaction can write, so that a page of history has a whole commit. */
-const historyPageMax = 5000;
 /** Revisions that are compacted in one go, and the distance between two notes of the time. */
 const compactStep = 1000;
 
@@ -59,7 +66,7 @@ interface Pending {
 }
 
 class SqliteStore implements Store {
-  readonly #options: Required<SqliteStoreOptions>;
+  readonly #options: Required<Omit<SqliteStoreOptions, 'eventsKeptMax'>>;
   readonly #database: SqliteDatabase;
   readonly #feed: ChangeFeed;
   readonly #times: { readonly revision: number; readonly atMs: number }[] = [];
@@ -80,11 +87,12 @@ class SqliteStore implements Store {
     const meta = this.#database.readMeta();
     this.#revision = meta.revision;
     this.#compacted = meta.compacted;
-    this.#feed = new ChangeFeed({
+    const history: History = {
       newest: () => BigInt(this.#revision),
       checkWatchable: (fromRevision) => this.#checkWatchable(fromRevision),
       read: (page) => this.#readHistory(page.after, page.prefix),
-    });
+    };
+    this.#feed = new ChangeFeed(history, options.eventsKeptMax);
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -115,6 +123,10 @@ class SqliteStore implements Store {
 
   watch(options: WatchOptions): AsyncIterable<WatchBatch> {
     return this.#feed.watch(options);
+  }
+
+  isRecent(revision: bigint): boolean {
+    return this.#feed.reaches(revision);
   }
 
   async revision(): Promise<bigint> {
@@ -191,14 +203,17 @@ class SqliteStore implements Store {
   }
 
   #readHistory(after: bigint, prefix: string): WatchBatch {
-    const events = this.#database.changes(Number(after), prefix, historyPageMax);
+    let bytes = 0;
+    let counted = 0;
+    const isEnough = (events: readonly StoreEvent[]): boolean => {
+      for (const event of events.slice(counted)) bytes += bytesOf(event);
+      counted = events.length;
+      return counted >= batchEventsMax || bytes >= batchBytesMax;
+    };
+    const { events, isAll } = this.#database.changes(Number(after), prefix, isEnough);
     const last = events.at(-1);
-    if (last === undefined || events.length < historyPageMax) {
-      return { events, revision: BigInt(this.#revision) };
-    }
-    // The page may end within a commit: leave that one for the next page.
-    const cut = revisionOf(last);
-    return { events: events.filter((event) => revisionOf(event) < cut), revision: cut - 1n };
+    const revision = isAll || last === undefined ? BigInt(this.#revision) : revisionOf(last);
+    return { events, revision };
   }
 
   #checkWatchable(fromRevision: bigint): void {

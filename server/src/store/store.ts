@@ -98,6 +98,11 @@ export interface Store {
    * falls behind by more than the store's bound gets reason COMPACTED and lists anew.
    */
   watch(options: WatchOptions): AsyncIterable<WatchBatch>;
+  /**
+   * Whether the changes after a revision are at hand, and a watch that goes on from there costs
+   * next to nothing.
+   */
+  isRecent(revision: bigint): boolean;
   /** The newest revision. */
   revision(): Promise<bigint>;
   /** Forgets what is older than a revision; lists and watches before it get COMPACTED. */
