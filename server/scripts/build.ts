@@ -1,5 +1,8 @@
-/** Bundles the `limiquantix` command into one file that needs Node and nothing else. */
-import { readFile } from 'node:fs/promises';
+/**
+ * Bundles the `limiquantix` command into files that need Node and nothing else: the command itself,
+ * and chunks that it loads when what is asked for needs them.
+ */
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -23,10 +26,15 @@ const lateSqlite: Plugin = {
   },
 };
 
+// Chunks of an earlier build have other names, and nobody would load them.
+await rm(join(root, 'dist/chunks'), { recursive: true, force: true });
 await build({
-  entryPoints: [join(root, 'src/bin/main.ts')],
-  outfile: join(root, 'dist/limiquantix.mjs'),
+  entryPoints: { limiquantix: join(root, 'src/bin/main.ts') },
+  outdir: join(root, 'dist'),
+  outExtension: { '.js': '.mjs' },
+  chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
+  splitting: true,
   platform: 'node',
   target: 'node22',
   format: 'esm',

@@ -1,64 +1,24 @@
 /** The command line against a control plane with one simulated node: what people see and type. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Cli } from '../../server/src/bin/cli.js';
-import { type RunningServer, startServer } from '../../server/src/bin/compose-server.js';
-import { systemClock } from '../../server/src/bin/effects.js';
 import type { Environment } from '../../server/src/bin/profile.js';
-import { runProgram } from '../../server/src/bin/program.js';
-import { silentLog } from '../../server/src/log.js';
+import { CommandLine } from '../harness/command-line.js';
 import { until } from '../harness/wait.js';
 
 jest.setTimeout(60_000);
 
-let directory = '';
-let server: RunningServer;
+let command: CommandLine;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'lqx-command-'));
-  server = await startServer({
-    dataDirectory: directory,
-    listen: ['127.0.0.1:0'],
-    names: [],
-    simulate: 1,
-    clock: systemClock,
-    random: Math.random,
-    log: silentLog,
-    version: 'test',
-  });
+  command = await CommandLine.start();
 });
-afterAll(async () => {
-  await server.stop();
-  await rm(directory, { recursive: true });
-});
+afterAll(() => command.stop());
 
-/** Runs a command; gives its exit code and what it wrote. */
-async function run(args: readonly string[], env: Environment = {}, stdin = '') {
-  let [stdout, stderr] = ['', ''];
-  const cli: Cli = {
-    env: { LIMIQUANTIX_PROFILE: server.profilePath, ...env },
-    stdout: {
-      isTerminal: false,
-      write: (text) => {
-        stdout += text;
-      },
-    },
-    stderr: {
-      isTerminal: false,
-      write: (text) => {
-        stderr += text;
-      },
-    },
-    readStdin: async () => stdin,
-    nowMs: () => Date.now(),
-    signal: new AbortController().signal,
-  };
-  return { code: await runProgram(cli, args), stdout, stderr };
-}
+const run = (args: readonly string[], env: Environment = {}, stdin = '') =>
+  command.run(args, { env, stdin });
 
 async function createFrom(text: string) {
-  const file = join(directory, 'resources.yaml');
+  const file = join(command.directory, 'resources.yaml');
   await writeFile(file, text);
   return run(['create', '-f', file]);
 }
@@ -104,7 +64,7 @@ it('says what is wrong, once, and ends with a code for its kind', async () => {
     [['get', 'vm'], 4, /API token/, { LIMIQUANTIX_TOKEN: 'lqx_wrong' }],
     [['get', 'vm'], 7, /ECONNREFUSED/, { LIMIQUANTIX_ENDPOINT: 'https://127.0.0.1:1' }],
     [['get', 'vm'], 2, /endpoint "here" is no URL/, { LIMIQUANTIX_ENDPOINT: 'here' }],
-    [['get', 'vm', '--profile', join(directory, 'none.json')], 2, /no profile at/],
+    [['get', 'vm', '--profile', join(command.directory, 'none.json')], 2, /no profile at/],
     [['node', 'join-token', '--uses', '0'], 2, /whole number from 1/],
     [['token', 'create', 'ci', '--expires', 'soon'], 2, /such as 12h/],
   ];

@@ -4,8 +4,7 @@
  */
 import type { Transport } from '@connectrpc/connect';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Environment, findProfile, type ProfileArguments } from './profile.js';
-import { createTransport } from './resource-client.js';
+import type { Environment, ProfileArguments } from './profile.js';
 
 /** The process around a command. */
 export interface Cli {
@@ -43,6 +42,10 @@ export function withProjectOptions(command: Command): Command {
 
 /** The transport to the control plane that the options and the environment name. */
 export async function transportFor(cli: Cli, options: ProfileArguments): Promise<Transport> {
+  const [{ findProfile }, { createTransport }] = await Promise.all([
+    import('./profile.js'),
+    import('./resource-client.js'),
+  ]);
   return createTransport(await findProfile(options, cli.env));
 }
 

@@ -2,9 +2,8 @@
  * `token` and `node join-token`: makes, lists and revokes what users and hosts prove themselves
  * with.
  */
-import { timestampDate } from '@bufbuild/protobuf/wkt';
-import { type Client, createClient } from '@connectrpc/connect';
-import { TokenKind, TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
+import type { Client } from '@connectrpc/connect';
+import type { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
 import { Command } from 'commander';
 import { type Cli, parseCount, parseDuration, transportFor, withProfileOptions } from './cli.js';
 import type { ProfileArguments } from './profile.js';
@@ -31,6 +30,8 @@ export function tokenCommand(cli: Cli): Command {
   withProfileOptions(command.command('list'))
     .description('list the tokens, without their secrets')
     .action(async (options: ProfileArguments) => {
+      const { timestampDate } = await import('@bufbuild/protobuf/wkt');
+      const { TokenKind } = await import('@limiquantix/proto/identity/v1/token_service_pb.js');
       const client = await tokens(cli, options);
       const { tokens: found } = await client.listTokens({});
       for (const { id, name, kind, expiresAt } of found) {
@@ -71,5 +72,7 @@ export function nodeCommand(cli: Cli): Command {
 }
 
 async function tokens(cli: Cli, options: ProfileArguments): Promise<Client<typeof TokenService>> {
-  return createClient(TokenService, await transportFor(cli, options));
+  const { createClient } = await import('@connectrpc/connect');
+  const service = await import('@limiquantix/proto/identity/v1/token_service_pb.js');
+  return createClient(service.TokenService, await transportFor(cli, options));
 }

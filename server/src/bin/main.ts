@@ -3,9 +3,14 @@
  * environment, the arguments and the signals.
  */
 import './warnings.js';
-import { text } from 'node:stream/consumers';
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { Cli } from './cli.js';
-import { runProgram } from './program.js';
+
+// Compiled code is kept for the next start, by Node's own means and where caches belong.
+const caches = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+enableCompileCache?.(join(caches, 'limiquantix', 'compiled'));
 
 const end = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -29,8 +34,9 @@ const cli: Cli = {
   env: process.env,
   stdout: output(process.stdout),
   stderr: output(process.stderr),
-  readStdin: async () => text(process.stdin),
+  readStdin: async () => (await import('node:stream/consumers')).text(process.stdin),
   nowMs: () => Date.now(),
   signal: end.signal,
 };
+const { runProgram } = await import('./program.js');
 process.exitCode = await runProgram(cli, process.argv.slice(2));

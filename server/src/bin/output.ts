@@ -3,6 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
+import type { Cli } from './cli.js';
 import type { Format } from './formats.js';
 import { namesOf, type Session } from './session.js';
 import { fieldAt, referencedTypes, renderTable, type TableOptions, valueAt } from './table.js';
@@ -25,7 +26,9 @@ export async function render(
     const documents = shown.flatMap(({ type, resources }) =>
       resources.map((one) => toDocument(type, one)),
     );
-    return format === 'yaml' ? yamlText(documents) : jsonText(documents, isOne);
+    if (format === 'json') return jsonText(documents, isOne);
+    const { yamlText } = await import('./yaml-text.js');
+    return yamlText(documents);
   }
   if (format === 'name') {
     const names = shown.flatMap(({ type, resources }) =>
@@ -54,18 +57,16 @@ export async function tableOptions(
   const types = [...new Set([...referencedTypes(type), ...(hasProjects ? ['project'] : [])])];
   return {
     nameOf: await namesOf(session, types),
-    isColoured: session.cli.stdout.isTerminal && session.cli.env['NO_COLOR'] === undefined,
+    isColoured: isColoured(session.cli),
     nowMs: session.cli.nowMs(),
     isWide,
     hasProjects,
   };
 }
 
-/** Documents as YAML, one after the other. */
-export async function yamlText(documents: readonly Document[]): Promise<string> {
-  const { stringify } = await import('yaml');
-  return documents.map((one) => stringify(one, { lineWidth: 0 })).join('---\n');
-}
+/** Whether text for people is coloured: on a terminal, unless NO_COLOR says otherwise. */
+export const isColoured = ({ stdout, env }: Cli): boolean =>
+  stdout.isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
 function jsonText(documents: readonly Document[], isOne: boolean): string {
   const value = isOne && documents.length === 1 ? documents[0] : documents;

@@ -51,6 +51,13 @@ export function errorAt({ manifest, title }: Prepared, error: unknown): unknown 
   if (!(error instanceof ConnectError)) return error;
   const violations = violationsOf(error);
   const place = manifest.placeOf([]);
+  if (error.code === Code.Aborted) {
+    return new LimiError({
+      code: error.code,
+      reason: 'ETAG_STALE',
+      message: `${title} was changed since ${place} was written, and its etag says so; nothing was changed. "limiquantix diff -f" shows what is different; without the line "etag:" the file is applied over it`,
+    });
+  }
   if (violations.length === 0) {
     return new LimiError({
       code: error.code,
@@ -113,7 +120,7 @@ class Preparation {
       else {
         const where = within === '' ? '' : ` in project ${within}`;
         const what = `there is no ${slot.target} named "${slot.name}"${where}, nor in the input`;
-        this.#mistake(manifest, slot.path, `: ${what}; give the name or the id of one`);
+        this.#mistake(manifest, slot.path, `refers to nothing: ${what}`);
         slot.set(someId);
       }
     }

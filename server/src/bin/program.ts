@@ -1,19 +1,66 @@
-/** The commands of `limiquantix`, and how their failures are told: each once, with what to do. */
+/** The commands of `limiquantix`, and what the process ends with. */
 import { Command, CommanderError } from 'commander';
 import type { Cli } from './cli.js';
-import { agentCommand } from './command-agent.js';
-import { labCommand } from './command-lab.js';
-import { serverCommand } from './command-server.js';
-import { nodeCommand, tokenCommand } from './command-token.js';
-import { exitCodeOf, exitCodes } from './exit-code.js';
-import { standardCommands } from './standard-commands.js';
-import { tellError } from './tell-error.js';
 import { version } from './version.js';
+
+/**
+ * The commands by what defines them: only what is asked for is loaded, so that a `get` doesn't wait
+ * for what a server is made of.
+ */
+const groups: readonly Group[] = [
+  {
+    names: ['server'],
+    load: async (cli) => [(await import('./command-server.js')).serverCommand(cli)],
+  },
+  {
+    names: ['agent'],
+    load: async (cli) => [(await import('./command-agent.js')).agentCommand(cli)],
+  },
+  {
+    names: [
+      'get',
+      'describe',
+      'create',
+      'apply',
+      'diff',
+      'edit',
+      'delete',
+      'watch',
+      'wait',
+      'explain',
+    ],
+    load: async (cli) => (await import('./standard-commands.js')).standardCommands(cli),
+  },
+  { names: ['node'], load: async (cli) => [(await import('./command-token.js')).nodeCommand(cli)] },
+  {
+    names: ['token'],
+    load: async (cli) => [(await import('./command-token.js')).tokenCommand(cli)],
+  },
+  { names: ['lab'], load: async (cli) => [(await import('./command-lab.js')).labCommand(cli)] },
+  { names: ['version'], load: async (cli) => [versionCommand(cli)] },
+];
+
+interface Group {
+  readonly names: readonly string[];
+  readonly load: (cli: Cli) => Promise<readonly Command[]>;
+}
 
 /** Runs the command that the arguments name; resolves with the exit code. */
 export async function runProgram(cli: Cli, args: readonly string[]): Promise<number> {
+  try {
+    const program = await createProgram(cli, args[0]);
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    return endWith(cli, error);
+  }
+}
+
+/** The program with the command of that name, or with all where there is none of it. */
+export async function createProgram(cli: Cli, name: string | undefined): Promise<Command> {
   const program = new Command('limiquantix')
     .description('A virtualization platform that is declared as code.')
+    .version(versionText(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({
       writeOut: cli.stdout.write,
@@ -21,34 +68,35 @@ export async function runProgram(cli: Cli, args: readonly string[]): Promise<num
       outputError: (text, write) => write(text.replace(/^error: /, 'limiquantix: ')),
     })
     .showSuggestionAfterError();
-  const commands = [
-    serverCommand(cli),
-    agentCommand(cli),
-    ...standardCommands(cli),
-    nodeCommand(cli),
-    tokenCommand(cli),
-    labCommand(cli),
-    versionCommand(cli),
-  ];
-  for (const command of commands) program.addCommand(inherit(command, program));
-  try {
-    await program.parseAsync([...args], { from: 'user' });
-    return 0;
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? exitCodes.ok.code : exitCodes.usage.code;
-    }
-    if (cli.signal.aborted) return exitCodes.interrupted.code;
-    cli.stderr.write(tellError(error));
-    return exitCodeOf(error);
+  const asked = groups.filter(({ names }) => name !== undefined && names.includes(name));
+  const isVersion = name === '--version' || name === '-V';
+  for (const group of asked.length > 0 || isVersion ? asked : groups) {
+    for (const command of await group.load(cli)) program.addCommand(inherit(command, program));
   }
+  return program;
+}
+
+async function endWith(cli: Cli, error: unknown): Promise<number> {
+  const [{ exitCodeOf, exitCodes }, { tellError }] = await Promise.all([
+    import('./exit-code.js'),
+    import('./tell-error.js'),
+  ]);
+  if (error instanceof CommanderError) {
+    const isUsage = error.code.startsWith('commander.') && error.exitCode !== 0;
+    return isUsage ? exitCodes.usage.code : error.exitCode;
+  }
+  if (cli.signal.aborted) return exitCodes.interrupted.code;
+  cli.stderr.write(tellError(error));
+  return exitCodeOf(error);
 }
 
 function versionCommand(cli: Cli): Command {
   return new Command('version').description('print the version').action(() => {
-    cli.stdout.write(`limiquantix ${version} (Node ${process.versions.node})\n`);
+    cli.stdout.write(`${versionText()}\n`);
   });
 }
+
+const versionText = (): string => `limiquantix ${version} (Node ${process.versions.node})`;
 
 /** A command that is added has not the settings of the one that it is added to. */
 function inherit(command: Command, parent: Command): Command {

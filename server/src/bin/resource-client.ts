@@ -3,9 +3,9 @@
  * and answers are found by the contract's descriptors, so a new type needs nothing here.
  */
 import { create, type DescField, type DescMethod, type Message } from '@bufbuild/protobuf';
-import { Code, type Interceptor, type Transport } from '@connectrpc/connect';
+import { Code, ConnectError, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { EventType, type Verdict } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { type ResourceType, writeMethodsOf } from '../resource/type-registry.js';
@@ -93,15 +93,50 @@ export class ResourceClient {
     return first;
   }
 
-  /** Changes the fields at `paths`. */
+  /** The resource with a name or an id, or undefined where there is none. */
+  async findIfAny(
+    type: ResourceType,
+    word: string,
+    selection: Selection,
+  ): Promise<AnyResource | undefined> {
+    try {
+      if (isId(word)) return await this.get(type, word);
+    } catch (error) {
+      if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
+      throw error;
+    }
+    const [first, second] = await this.list(type, { ...selection, filter: `name=${word}` });
+    if (second !== undefined) throw ambiguous(type, word);
+    return first;
+  }
+
+  /** Changes the fields at `paths`; refused where an `etag` is given and isn't the newest. */
   async update(
     type: ResourceType,
     resource: AnyResource,
     paths: readonly string[],
+    etag = '',
   ): Promise<AnyResource> {
     const { method, request, response } = writeMethodsOf(type).update;
-    const fields = { [request.localName]: resource, updateMask: { paths: [...paths] } };
+    const fields = { [request.localName]: resource, updateMask: { paths: [...paths] }, etag };
     return this.#one(method, fields, response);
+  }
+
+  /**
+   * What creating a resource would do or, with `paths`, changing it; nothing is stored. Those of
+   * one `planId` are judged together.
+   */
+  async judge(
+    type: ResourceType,
+    resource: AnyResource,
+    { paths, planId }: { readonly paths?: readonly string[]; readonly planId: string },
+  ): Promise<Verdict | undefined> {
+    const { create: creation, update } = writeMethodsOf(type);
+    const { method, request } = paths === undefined ? creation : update;
+    const mask = paths === undefined ? {} : { updateMask: { paths: [...paths] } };
+    const fields = { [request.localName]: resource, ...mask, validateOnly: true, planId };
+    const answer = await this.#call(method, fields);
+    return (answer as unknown as { verdict?: Verdict }).verdict;
   }
 
   /** Requests a deletion. */

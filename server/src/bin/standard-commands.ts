@@ -1,9 +1,10 @@
 /**
- * `get`, `describe`, `create`, `delete` and `watch`: the standard methods on the command line, for
- * every resource type of the contract. Only what they take; what they do is loaded when they run.
+ * `get`, `describe`, `create`, `apply`, `edit`, `delete`, `watch` and their kin: the standard methods
+ * on the command line, for every resource type of the contract. Only what they take is here; what
+ * they do is loaded when they run.
  */
-import { Command } from 'commander';
-import { type Cli, collect, withProjectOptions } from './cli.js';
+import { Command, CommanderError, Option } from 'commander';
+import { type Cli, collect, parseDuration, withProjectOptions } from './cli.js';
 import { type Format, outputOption } from './formats.js';
 import type { ProjectArguments, SelectionArguments } from './session.js';
 
@@ -19,11 +20,27 @@ export interface FileOptions extends ProjectArguments {
   readonly output?: Format;
 }
 
+/** The options of `apply`. */
+export interface ApplyOptions extends FileOptions {
+  readonly dryRun?: boolean;
+  readonly allowDisruption?: string;
+}
+
 /** The options of `delete`. */
 export interface DeleteOptions extends ProjectArguments {
   readonly force?: boolean;
   readonly wait: boolean;
+  readonly timeout: number;
 }
+
+/** The options of `wait`. */
+export interface WaitOptions extends ProjectArguments {
+  readonly for: string;
+  readonly timeout: number;
+}
+
+/** Waiting ends after this many seconds where nothing else is said. */
+const timeoutSecondsDefault = 300;
 
 /** The commands. */
 export function standardCommands(cli: Cli): Command[] {
@@ -31,8 +48,13 @@ export function standardCommands(cli: Cli): Command[] {
     getCommand(cli),
     describeCommand(cli),
     createCommand(cli),
+    applyCommand(cli),
+    diffCommand(cli),
+    editCommand(cli),
     deleteCommand(cli),
     watchCommand(cli),
+    waitCommand(cli),
+    explainCommand(cli),
   ];
 }
 
@@ -72,6 +94,75 @@ function createCommand(cli: Cli): Command {
     });
 }
 
+function applyCommand(cli: Cli): Command {
+  return fromFiles(new Command('apply'))
+    .description(
+      'make resources as YAML or JSON files say: create what is missing, change what differs',
+    )
+    .option('--dry-run', 'only tell what would happen, what it costs, and where it would run')
+    .addOption(
+      new Option(
+        '--allow-disruption <most>',
+        'refuse changes that cost what runs more than this',
+      ).choices(['live', 'next_boot', 'restart', 'migrate']),
+    )
+    .action(async (options: ApplyOptions) => {
+      const { applyFiles } = await import('./apply.js');
+      await applyFiles(cli, options);
+    });
+}
+
+function diffCommand(cli: Cli): Command {
+  return withProjectOptions(new Command('diff'))
+    .description('show what apply would change; exit code 8 if anything')
+    .addOption(fileOption())
+    .action(async (options: FileOptions) => {
+      const { diffFiles } = await import('./diff.js');
+      const code = await diffFiles(cli, options);
+      if (code !== 0) throw new CommanderError(code, 'limiquantix.differs', '');
+    });
+}
+
+function editCommand(cli: Cli): Command {
+  return withProjectOptions(new Command('edit'))
+    .description('change resources in your editor ($VISUAL, $EDITOR or vi)')
+    .argument('<type>', 'a type such as vm, or type/name')
+    .argument('[names...]', 'names or ids')
+    .action(async (type: string, names: string[], options: ProjectArguments) => {
+      const { edit } = await import('./edit.js');
+      await edit(cli, [type, ...names], options);
+    });
+}
+
+function waitCommand(cli: Cli): Command {
+  return withProjectOptions(new Command('wait'))
+    .description('wait until resources are as wanted, or gone')
+    .argument('<type>', 'a type such as vm, or type/name')
+    .argument('[names...]', 'names or ids')
+    .option(
+      '--for <goal>',
+      'condition=NAME, condition=NAME=false, deleted, or a field such as status.phase=running',
+      'condition=Ready',
+    )
+    .addOption(timeoutOption())
+    .action(async (type: string, names: string[], options: WaitOptions) => {
+      const { wait } = await import('./wait.js');
+      await wait(cli, [type, ...names], options);
+    });
+}
+
+function explainCommand(cli: Cli): Command {
+  return new Command('explain')
+    .description('say what a type or a field is, what it takes, and what changing it costs')
+    .argument('[field]', 'such as vm, vm.spec.cpu or vm.spec.cpu.cores; without it, all types')
+    .option('--recursive', 'all fields below')
+    .action(async (word: string | undefined, options: { recursive?: boolean }) => {
+      const { explain, listTypes } = await import('./explain.js');
+      if (word === undefined) listTypes(cli);
+      else explain(cli, word, { isRecursive: options.recursive ?? false });
+    });
+}
+
 function deleteCommand(cli: Cli): Command {
   return withProjectOptions(new Command('delete'))
     .description('delete resources and wait until they are gone')
@@ -79,6 +170,7 @@ function deleteCommand(cli: Cli): Command {
     .argument('[names...]', 'names or ids')
     .option('--force', "remove them even where their node can't be asked")
     .option('--no-wait', 'only request the deletion')
+    .addOption(timeoutOption())
     .action(async (type: string, names: string[], options: DeleteOptions) => {
       const { deleteResources } = await import('./delete.js');
       await deleteResources(cli, [type, ...names], options);
@@ -105,13 +197,19 @@ function selecting(command: Command): Command {
     .option('-l, --selector <label=value>', 'only those with the label; may be repeated', collect);
 }
 
-/** Adds the options of commands that read files. */
+/** Adds the options of commands that read files and show what came of it. */
 function fromFiles(command: Command): Command {
-  return withProjectOptions(command)
-    .requiredOption(
-      '-f, --file <path>',
-      'a file or folder, - for standard input; may be repeated',
-      collect,
-    )
-    .addOption(outputOption());
+  return withProjectOptions(command).addOption(fileOption()).addOption(outputOption());
+}
+
+function fileOption(): Option {
+  return new Option('-f, --file <path>', 'a file or folder, - for standard input; may be repeated')
+    .argParser(collect)
+    .makeOptionMandatory();
+}
+
+function timeoutOption(): Option {
+  return new Option('--timeout <duration>', 'how long to wait, such as 90s, 5m or 1h')
+    .argParser(parseDuration)
+    .default(timeoutSecondsDefault, '5m');
 }

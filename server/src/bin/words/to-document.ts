@@ -33,7 +33,8 @@ type Side = 'intent' | 'observation';
 function messageToDocument(message: Message, desc: DescMessage, side: Side): Document {
   const entries: [string, Plain][] = [];
   for (const field of desc.fields) {
-    const isObserved = side === 'observation' || behaviorOf(field).outputOnly;
+    const isStatus = field.fieldKind === 'message' && behaviorOf(field).outputOnly;
+    const isObserved = side === 'observation' || isStatus;
     const value = heldValue(message, field);
     const plain = fieldToPlain(field, value, isObserved ? 'observation' : 'intent');
     if (plain !== undefined) entries.push([field.name, plain]);
