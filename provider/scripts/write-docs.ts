@@ -9,8 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { providerFunctions } from '../src/function/functions.js';
 import { resourceShapes } from '../src/schema/all-shapes.js';
 import { dataSourceShapes } from '../src/schema/data-source-shape.js';
+import { ephemeralShapes } from '../src/schema/ephemeral-shape.js';
 import { typePrefix } from '../src/schema/resource-shape.js';
 import { dataSourceExample, importExample, subjectOf } from './docs/derived-examples.js';
+import { ephemeralPage } from './docs/ephemeral-page.js';
 import { functionPage } from './docs/function-page.js';
 import { providerPage } from './docs/provider-page.js';
 import { dataSourcePage, resourcePage } from './docs/resource-page.js';
@@ -48,6 +50,10 @@ for (const [typeName, shapeOf] of resourceShapes()) {
     const text = dataSourcePage(source, { usage: sourceUsage });
     pages.set(`data-sources/${bare(source.typeName)}.md`, text);
   }
+}
+for (const [typeName, shapeOf] of ephemeralShapes()) {
+  const usage = example(`ephemeral-resources/${typeName}/ephemeral-resource.tf`);
+  pages.set(`ephemeral-resources/${bare(typeName)}.md`, ephemeralPage(shapeOf(), usage));
 }
 for (const [name, one] of providerFunctions) {
   pages.set(`functions/${name}.md`, functionPage(one, example(`functions/${name}/function.tf`)));

@@ -14,12 +14,14 @@ import {
 import { providerSchema } from '../src/schema/encode-schema.js';
 
 const utf8 = new TextDecoder();
-const { provider, resourceSchemas, dataSourceSchemas, functions } = providerSchema();
+const { provider, resourceSchemas, dataSourceSchemas, ephemeralResourceSchemas, functions } =
+  providerSchema();
 if (provider === undefined) throw new Error('the schema of the provider itself is missing');
 const limiquantix = {
   provider: schemaJson(provider),
   resource_schemas: mapValues(resourceSchemas, schemaJson),
   data_source_schemas: mapValues(dataSourceSchemas, schemaJson),
+  ephemeral_resource_schemas: mapValues(ephemeralResourceSchemas, schemaJson),
   functions: mapValues(functions, functionJson),
 };
 const json = {

@@ -6,6 +6,8 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { providerFunctions } from '../../provider/src/function/functions.js';
 import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
+import { ephemeralShapes } from '../../provider/src/schema/ephemeral-shape.js';
+import { flat } from '../harness/configuration.js';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
 import { emptyImage } from '../harness/empty-image.js';
 import { root, scratchDir } from '../harness/paths.js';
@@ -80,9 +82,42 @@ test(
   exampleTimeoutMs,
 );
 
+test(
+  'has an example of an API token for one run, which works',
+  async () => {
+    const name = 'limiquantix_api_token';
+    const file = `ephemeral-resources/${name}/ephemeral-resource.tf`;
+    const terraform = await newTerraform(`ephemeral-${name}`, [file]);
+    await terraform.apply();
+    expect(await terraform.plan()).toMatchObject({ code: 0 });
+    await terraform.destroy();
+  },
+  exampleTimeoutMs,
+);
+
+test(
+  'has an example of a console ticket, which is refused with the reason',
+  async () => {
+    const name = 'limiquantix_console_ticket';
+    const file = `ephemeral-resources/${name}/ephemeral-resource.tf`;
+    const terraform = await newTerraform(`ephemeral-${name}`, [file]);
+    const { code, output } = await terraform.run('apply', '-auto-approve', '-no-color');
+    expect(code).toBe(1);
+    expect(flat(output)).toMatch(
+      /Cannot open limiquantix_console_ticket .* GetConsole is not supported: no driver connects to consoles/,
+    );
+    // A destruction would ask for a ticket as well.
+    terraform.write('example-0.tf', '');
+    await terraform.apply();
+  },
+  exampleTimeoutMs,
+);
+
 test('has no example of what is not there', () => {
   const types = [...resourceShapes().keys()].sort();
   expect(readdirSync(join(examples, 'resources')).sort()).toEqual(types);
+  const ephemerals = [...ephemeralShapes().keys()].sort();
+  expect(readdirSync(join(examples, 'ephemeral-resources')).sort()).toEqual(ephemerals);
   const functions = [...providerFunctions.keys()].sort();
   expect(readdirSync(join(examples, 'functions')).sort()).toEqual(functions);
 });

@@ -50,7 +50,7 @@ export class GeneratedInstallation {
         profileDefault: join(directory, 'none.json'),
         readFile: () => undefined,
         nowMs: Date.now,
-      }),
+      }).methods,
     );
     await core.configure();
     const client = new ResourceClient(createTransport(server.profile));

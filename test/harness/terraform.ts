@@ -67,6 +67,16 @@ export class Terraform {
     };
   }
 
+  /** The working folder. */
+  get dir(): string {
+    return this.#options.dir;
+  }
+
+  /** Adds environment variables for the commands from now on. */
+  setEnvironment(more: Readonly<Record<string, string>>): void {
+    Object.assign(this.#env, more);
+  }
+
   /** Copies a configuration folder's files in. */
   use(folder: string): void {
     cpSync(folder, this.#options.dir, {

@@ -44,9 +44,14 @@ function groups(at: Nested, heading: string, nested: Nested[]): string[] {
   });
 }
 
+const roleMarks: Readonly<Partial<Record<Attribute['role'], string>>> = {
+  secret: ', Sensitive, Write-only',
+  sensitive: ', Sensitive',
+};
+
 function line(at: Nested, attribute: Attribute, nested: Nested[]): string {
   const { name, element, role } = attribute;
-  const marks = role === 'secret' ? ', Sensitive, Write-only' : '';
+  const marks = roleMarks[role] ?? '';
   const about = describeAttribute(attribute, contractComments).replaceAll(/\s*\n\s*/g, ' ');
   const head = `- \`${name}\` (${typeWords(attribute)}${marks}) ${about}`.trimEnd();
   if (typeof element === 'string') return head;

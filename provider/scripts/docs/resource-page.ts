@@ -2,7 +2,7 @@
  * The docs pages of a resource type: the resource itself and its two data sources. Pure: the
  * examples come in as text.
  */
-import { getOption } from '@bufbuild/protobuf';
+import { type DescFile, getOption } from '@bufbuild/protobuf';
 import { comments as contractComments } from '@limiquantix/proto/comments.js';
 import { Disruption, method as methodOption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { DataSourceShape } from '../../src/schema/data-source-shape.js';
@@ -53,9 +53,13 @@ export function dataSourcePage(source: DataSourceShape, examples: Examples): str
   });
 }
 
+/** Where the registry's menu has a resource type. */
+export const subcategoryOf = ({ message }: Pick<ResourceShape, 'message'>): string =>
+  domainOf(message.file);
+
 /** `limiquantix.compute.v1` → `Compute`. */
-export function subcategoryOf({ message }: Pick<ResourceShape, 'message'>): string {
-  const domain = message.file.proto.package.split('.')[1] ?? '';
+export function domainOf({ proto }: DescFile): string {
+  const domain = proto.package.split('.')[1] ?? '';
   return domain.charAt(0).toUpperCase() + domain.slice(1);
 }
 

@@ -32,11 +32,12 @@ const end = serve({
   nowMs: Date.now(),
   write: (line) => process.stdout.write(line),
   exit: (code) => process.exit(code),
+  beforeEnd: () => service?.then((started) => started.end()),
   methods: providerMethods({
     schema: async () => (await import('../../gen/provider-schema.js')).providerSchemaBytes(),
     service: () => {
       service ??= loadService();
-      return service;
+      return service.then(({ methods }) => methods);
     },
   }),
 });

@@ -14,14 +14,23 @@ import type { ObjectValue } from '../value/value.js';
 /** What the process gives. */
 export type ServiceOptions = Omit<SettingsQuestion, 'given'> & { readonly nowMs: () => number };
 
-/** The methods of Terraform's calls, by name. */
-export function startService({ nowMs, ...sources }: ServiceOptions): ReadonlyMap<string, Method> {
+/** The provider's service. */
+export interface Service {
+  /** The methods of Terraform's calls, by name. */
+  readonly methods: ReadonlyMap<string, Method>;
+  /** What is to be done before the process ends; undefined for nothing. Never rejects. */
+  readonly end: () => Promise<unknown> | undefined;
+}
+
+/** Starts the service. */
+export function startService({ nowMs, ...sources }: ServiceOptions): Service {
   const stopping = new AbortController();
   const session = new Session({
     files: localFiles(),
     newRequestId: randomUUID,
+    nowMs,
   });
-  return providerService(session, {
+  const methods = providerService(session, {
     stop: () => stopping.abort(),
     connect: async (config) => {
       const settings = resolveSettings({ ...sources, given: givenSettings(config) });
@@ -31,6 +40,7 @@ export function startService({ nowMs, ...sources }: ServiceOptions): ReadonlyMap
       return { api: createApiClient(options), disruptionLimit: settings.disruptionLimit };
     },
   });
+  return { methods, end: () => session.closeOpen() };
 }
 
 function givenSettings(config: ObjectValue): SettingsQuestion['given'] {

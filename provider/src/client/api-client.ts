@@ -31,12 +31,19 @@ export interface ApiClientOptions {
 }
 
 const findPagesMax = 100;
+/** How long a call may take that makes something useless at the end. */
+const endTimeoutMs = 10_000;
 
 /** Makes the client. Nothing is sent before the first call. */
 export function createApiClient({ settings, transport, stopping, nowMs }: ApiClientOptions): Api {
-  const sleep = (ms: number): Promise<void> => sleepUnlessStopped(ms, stopping);
+  const sleep = (ms: number): Promise<void> => pause(ms, stopping);
   const { endpoint } = settings;
   const caller = createCaller({ endpoint, transport, stopping, sleep });
+  // Terraform asks to stop before it closes what is open.
+  const closingCaller = (): Caller => {
+    const never = new AbortController().signal;
+    return createCaller({ endpoint, transport, stopping: never, sleep: (ms) => pause(ms, never) });
+  };
   const readers = new Map<string, Reader>();
   const revisions = new Map<string, Reader>();
   const watchers = new Map<string, Watcher>();
@@ -75,6 +82,14 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
       } catch (error) {
         if (error instanceof ApiError && error.code === 'not_found') return undefined;
         throw error;
+      } finally {
+        written();
+      }
+    },
+    async call(method, request, { atTheEnd = false } = {}) {
+      try {
+        const one = atTheEnd ? closingCaller() : caller;
+        return await one.unary(method, request, atTheEnd ? endTimeoutMs : undefined);
       } finally {
         written();
       }
@@ -178,7 +193,7 @@ function ofType<T>(all: Map<string, T>, { type }: ResourceShape, make: () => T):
   return found;
 }
 
-function sleepUnlessStopped(ms: number, stopping: AbortSignal): Promise<void> {
+function pause(ms: number, stopping: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);

@@ -24,7 +24,11 @@ export interface AnswerFields {
 /** Calls methods on one control plane. */
 export interface Caller {
   /** A plain method, with another time to wait than a minute if need be. Throws ApiError. */
-  unary(method: DescMethod, request: Record<string, unknown>, timeoutMs?: number): Promise<Message>;
+  unary(
+    method: DescMethod,
+    request: Record<string, unknown> | Message,
+    timeoutMs?: number,
+  ): Promise<Message>;
   /** A method whose answers stream. Throws ApiError. */
   stream(
     method: DescMethod,
@@ -55,7 +59,7 @@ export function createCaller({ endpoint, transport, stopping, sleep }: CallerOpt
   let hasAnswered = false;
   const once = async (
     method: DescMethod,
-    request: Record<string, unknown>,
+    request: Record<string, unknown> | Message,
     timeoutMs: number,
   ): Promise<Message> => {
     try {

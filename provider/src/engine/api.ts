@@ -2,6 +2,7 @@
  * The control plane as the engine needs it: the standard methods of every resource type. The port
  * that `client/` implements; the engine knows no transport.
  */
+import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import type { AnyResource } from './fields.js';
 import type { OpenFile } from './files.js';
@@ -75,6 +76,14 @@ export interface Api {
   delete(shape: ResourceShape, id: string): Promise<AnyResource | undefined>;
   /** Waits by watching. */
   wait(shape: ResourceShape, question: WaitQuestion): Promise<WaitResult>;
+  /**
+   * Any other method. `atTheEnd`: also while Terraform is being interrupted, and then not for long.
+   */
+  call(
+    method: DescMethod,
+    request: Message,
+    options?: { readonly atTheEnd?: boolean },
+  ): Promise<Message>;
   /** Uploads a file's content for a resource, from where an earlier attempt ended. */
   upload(shape: ResourceShape, id: string, file: OpenFile): Promise<void>;
 }

@@ -53,9 +53,11 @@ function writeFields(
   for (const attribute of attributes) {
     const { field, role, name } = attribute;
     result[name] =
-      field === undefined || role !== 'field' ? null : fieldToValue(attribute, field, message);
+      field === undefined || !isShown(role) ? null : fieldToValue(attribute, field, message);
   }
 }
+
+const isShown = (role: Attribute['role']): boolean => role === 'field' || role === 'sensitive';
 
 function writeNulls(result: Record<string, Value>, attributes: readonly Attribute[]): void {
   for (const { name } of attributes) result[name] = null;

@@ -24,6 +24,11 @@ export function locate(shape: ResourceShape, fieldPath: string): AttributePath {
   return walk(shape.spec.attributes, steps);
 }
 
+/** The same among the attributes of any message. */
+export function locateIn(attributes: readonly Attribute[], fieldPath: string): AttributePath {
+  return walk(attributes, parseFieldPath(fieldPath));
+}
+
 function walk(attributes: readonly Attribute[], steps: readonly FieldStep[]): AttributePath {
   const path: PathStep[] = [];
   let inside: readonly Attribute[] = attributes;

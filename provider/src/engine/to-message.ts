@@ -28,8 +28,9 @@ export interface Issue {
 }
 
 /** A converted value. */
-export interface Conversion {
-  readonly message: AnyResource;
+export interface Conversion<M extends Message = AnyResource> {
+  readonly desc: DescMessage;
+  readonly message: M;
   readonly issues: readonly Issue[];
   /** What isn't in the message: not known yet, filled in later, or not to be converted. */
   readonly open: Open;
@@ -44,7 +45,18 @@ export function resourceToMessage(shape: ResourceShape, value: ObjectValue): Con
   converter.fields(spec, shape.spec.attributes, value, []);
   converter.oneofs(shape.specField.message, value, []);
   message.spec = spec;
-  return { message, issues: converter.issues, open: converter.open };
+  return { desc: shape.message, message, issues: converter.issues, open: converter.open };
+}
+
+/** Converts an object that stands for a message. */
+export function objectToMessage(shape: ObjectShape, value: ObjectValue): Conversion<Message> {
+  if (shape.message === undefined) throw new Error('an object without a message has no fields');
+  const converter = new Converter();
+  const message = create(shape.message);
+  converter.fields(message, shape.attributes, value, []);
+  converter.oneofs(shape.message, value, []);
+  const { issues, open } = converter;
+  return { desc: shape.message, message, issues, open };
 }
 
 /** The fields of messages of which something isn't known, and where what is known stands. */

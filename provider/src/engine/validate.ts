@@ -2,6 +2,7 @@
  * Checks a configuration before anything is sent: what can't be converted, and then the contract's
  * rules, by the very judgement and words of the server. Only what is known is judged.
  */
+import type { Message } from '@bufbuild/protobuf';
 import type { Check } from '@limiquantix/proto/validation/check.js';
 import {
   allowDisruptionName,
@@ -14,7 +15,7 @@ import { isObject, isUnknown, type ObjectValue } from '../value/value.js';
 import { type Diagnostic, problem } from './diagnostic.js';
 import { parseDuration } from './duration.js';
 import { locate } from './locate.js';
-import { resourceToMessage } from './to-message.js';
+import { type Conversion, resourceToMessage } from './to-message.js';
 
 /** Judges a resource's configuration; values in it may be unknown. */
 export function validateResource(
@@ -22,13 +23,29 @@ export function validateResource(
   config: ObjectValue,
   check: Check,
 ): Diagnostic[] {
-  const { message, issues, open } = resourceToMessage(shape, config);
-  const violations = check(shape.message, message, open);
+  const problems = judge(resourceToMessage(shape, config), {
+    check,
+    locate: (path) => locate(shape, path),
+  });
+  return [...problems, ...timeoutProblems(config), ...limitProblems(config)];
+}
+
+/** How a converted value is judged. */
+export interface Judgement {
+  readonly check: Check;
+  /** The attribute for a field's path. */
+  readonly locate: (fieldPath: string) => AttributePath;
+}
+
+/** What of a converted value breaks the contract's rules. */
+export function judge(
+  { desc, message, issues, open }: Conversion<Message>,
+  { check, locate: locateField }: Judgement,
+): Diagnostic[] {
+  const violations = check(desc, message, open);
   return [
     ...issues.map((issue) => invalid(issue.path, issue.message)),
-    ...violations.map(({ path, message: text }) => invalid(locate(shape, path), text)),
-    ...timeoutProblems(config),
-    ...limitProblems(config),
+    ...violations.map(({ path, message: text }) => invalid(locateField(path), text)),
   ];
 }
 

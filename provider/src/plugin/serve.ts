@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Http2Server } from 'node:http2';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { selfSigned } from './certificate.js';
 import { grpcServer, type Method, type MethodTable } from './grpc-server.js';
 import { handshakeLine, type PluginEnvironment } from './handshake.js';
@@ -18,21 +19,29 @@ export interface ServeOptions {
   readonly nowMs: number;
   /** Writes to the process' standard output. */
   readonly write: (line: string) => void;
+  /** What is to be done before the end; undefined for nothing. Not waited for long. */
+  readonly beforeEnd?: () => Promise<unknown> | undefined;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
 }
 
 /** Serves until the end. Returns, as soon as the server is about to listen, how to end it. */
-export function serve({ environment, methods, nowMs, write, exit }: ServeOptions): () => void {
+export function serve(options: ServeOptions): () => void {
+  const { environment, methods, nowMs, write, exit, beforeEnd } = options;
   const folder = mkdtempSync(join(environment.socketParent, 'lqx-'));
   const path = join(folder, 's');
   let ended = false;
   const end = (): void => {
     if (ended) return;
     ended = true;
-    server.close();
-    removeSocket(path, folder);
-    exit(0);
+    const leave = (): void => {
+      server.close();
+      removeSocket(path, folder);
+      exit(0);
+    };
+    const last = beforeEnd?.();
+    if (last === undefined) leave();
+    else Promise.race([last, delay(lastMs)]).finally(leave);
   };
   const { clientCertificate } = environment;
   const certificate =
@@ -47,6 +56,9 @@ export function serve({ environment, methods, nowMs, write, exit }: ServeOptions
   server.listen(path, () => write(handshakeLine(path, certificate?.der)));
   return end;
 }
+
+/** Terraform kills a process that hasn't ended two seconds after it was asked to. */
+const lastMs = 1_500;
 
 /** After Terraform's last connection closed without a word, for instance because it was killed. */
 const desertedMs = 5_000;

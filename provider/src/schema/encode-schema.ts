@@ -2,7 +2,7 @@
  * From shapes to the messages of Terraform's protocol: everything that GetProviderSchema answers.
  * It runs when the provider is built; the built provider serves the bytes.
  */
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type DescMethod, type MessageInitShape } from '@bufbuild/protobuf';
 import { comments as contractComments } from '@limiquantix/proto/comments.js';
 import {
   type GetProviderSchemaResponse,
@@ -16,6 +16,7 @@ import { typeJson } from '../value/type.js';
 import { resourceShapes } from './all-shapes.js';
 import { dataSourceShapes } from './data-source-shape.js';
 import { type Comments, describeAttribute } from './describe.js';
+import { ephemeralShapes } from './ephemeral-shape.js';
 import { functionSchemas } from './function-schema.js';
 import { providerArguments, providerDescription } from './provider-shape.js';
 import { type Attribute, attributeType, type Collection, type ObjectShape } from './shape.js';
@@ -44,14 +45,24 @@ export function providerSchema(): GetProviderSchemaResponse {
       dataSourceSchemas[source.typeName] = blockSchema(source.object, verb + about);
     }
   }
+  const ephemeralResourceSchemas: Record<string, SchemaInit> = {};
+  for (const [typeName, shapeOf] of [...ephemeralShapes()].sort()) {
+    const { object, open } = shapeOf();
+    ephemeralResourceSchemas[typeName] = blockSchema(object, methodComment(open));
+  }
   return create(GetProviderSchemaResponseSchema, {
     provider: configSchema(),
     resourceSchemas,
     dataSourceSchemas,
+    ephemeralResourceSchemas,
     functions: functionSchemas(),
     serverCapabilities,
   });
 }
+
+/** What the contract says of a method. */
+export const methodComment = ({ parent, name }: DescMethod): string =>
+  contractComments[`${parent.typeName}.${name}`] ?? '';
 
 const utf8 = new TextEncoder();
 
@@ -96,7 +107,7 @@ function encodeAttribute(attribute: Attribute, comments: Comments): AttributeIni
     required: mode === 'required',
     optional: mode === 'optional' || mode === 'optional_computed',
     computed: mode === 'computed' || mode === 'optional_computed',
-    sensitive: role === 'secret',
+    sensitive: role === 'secret' || role === 'sensitive',
     writeOnly: role === 'secret',
   };
   if (typeof element === 'string') {

@@ -19,8 +19,8 @@ import { hasUniqueItems } from './rules.js';
 import type { ObjectShape } from './shape.js';
 import { type Attribute, type Collection, type Element, type Mode, objectShape } from './shape.js';
 
-/** Whether a message is what users write or what LimiQuantix observed. */
-export type Side = 'intent' | 'observation';
+/** Whether a message is what users write, what LimiQuantix observed, or what a call answers. */
+export type Side = 'intent' | 'observation' | 'answer';
 
 /** The shape of a message. Throws for what Terraform or its generators can't express. */
 export function messageShape(
@@ -64,6 +64,7 @@ export function fieldAttributes(
   };
   if (!behavior.secret) return [checkName(base)];
   if (side === 'observation') return [];
+  if (side === 'answer') return [checkName({ ...base, role: 'sensitive' })];
   if (base.collection !== 'one' || typeof base.element !== 'string') {
     throw new Error(`${field.toString()}: a secret must be a single plain value`);
   }
@@ -134,7 +135,7 @@ interface ModeQuestion {
 }
 
 function fieldMode({ field, behavior, side, isFact }: ModeQuestion): Mode {
-  if (side === 'observation' || behavior.outputOnly) return 'computed';
+  if (side !== 'intent' || behavior.outputOnly) return 'computed';
   if (isFact) return 'optional_computed';
   return behavior.required && field.oneof === undefined ? 'required' : 'optional';
 }

@@ -6,6 +6,7 @@ import { providerFunctions } from '../function/functions.js';
 import { typeJson } from '../value/type.js';
 import { resourceShapes } from './all-shapes.js';
 import { dataSourceShapes } from './data-source-shape.js';
+import { ephemeralShapes } from './ephemeral-shape.js';
 import type { ObjectShape } from './shape.js';
 
 /** `resource limiquantix_vm cpu.cores` → `number, required`; in alphabetical order. */
@@ -20,6 +21,10 @@ export function schemaOutline(): Outline {
     for (const source of dataSourceShapes(shape)) {
       lines.push(...outlineOf(`data ${source.typeName} `, source.object));
     }
+  }
+  for (const shapeOf of ephemeralShapes().values()) {
+    const { typeName, object } = shapeOf();
+    lines.push(...outlineOf(`ephemeral ${typeName} `, object));
   }
   for (const { name, parameters, variadic, returns } of providerFunctions.values()) {
     const args = parameters.map(({ type }) => typeJson(type));

@@ -19,6 +19,13 @@ export function isOneofRequired(oneof: DescOneof): boolean {
   return hasOption(oneof, oneofRulesOption) && getOption(oneof, oneofRulesOption).required;
 }
 
+/** Whether a text must not be empty, so that one must be given. */
+export function isTextRequired(field: DescField): boolean {
+  if (field.fieldKind !== 'scalar' || !hasOption(field, rulesOption)) return false;
+  const { type } = getOption(field, rulesOption);
+  return type.case === 'string' && Number(type.value.minLen) > 0;
+}
+
 /** The numbers of an enum that a field doesn't take. */
 export function enumNumbersRefused(field: DescField): readonly number[] {
   if (!hasOption(field, rulesOption)) return [];

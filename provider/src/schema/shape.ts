@@ -19,6 +19,8 @@ export type Role =
   | 'field'
   /** A secret field: write-only, in no state. */
   | 'secret'
+  /** A secret that is shown: only in what Terraform doesn't keep. */
+  | 'sensitive'
   /** The number whose change sends a secret again. */
   | 'secret_version'
   /** The provider's own: in the state, and never sent. */

@@ -9,6 +9,7 @@ function startService() {
   const session = new Session({
     files: memoryFiles({}),
     newRequestId: () => 'r',
+    nowMs: () => 0,
   });
   return providerService(session, {
     connect: () => Promise.reject(new Error('not in this test')),

@@ -5,6 +5,7 @@
 import { create, type DescMethod, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Provider } from '../../gen/tfplugin6_pb.js';
 import type { Method } from '../plugin/grpc-server.js';
+import { ephemeralRpcs } from './ephemeral-rpcs.js';
 import { functionRpcs } from './function-rpcs.js';
 import { type ProviderEffects, providerRpcs } from './provider-rpcs.js';
 import { resourceRpcs } from './resource-rpcs.js';
@@ -22,6 +23,7 @@ export function providerService(
     ...resourceRpcs(session),
     ...providerRpcs(session, effects),
     ...functionRpcs(),
+    ...ephemeralRpcs(session),
   };
   const methods = new Map<string, Method>();
   for (const method of Provider.methods) {

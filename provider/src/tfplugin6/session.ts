@@ -9,6 +9,7 @@ import type { Api } from '../engine/api.js';
 import { type Diagnostic, DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { Files } from '../engine/files.js';
 import { type DataSourceShape, dataSourceShapes } from '../schema/data-source-shape.js';
+import type { EphemeralShape } from '../schema/ephemeral-shape.js';
 import { type ResourceShape, resourceShape, typePrefix } from '../schema/resource-shape.js';
 import { diagnosticsOf, encodeDiagnostics, type Precision, precisionOf } from './diagnostics.js';
 
@@ -16,6 +17,7 @@ import { diagnosticsOf, encodeDiagnostics, type Precision, precisionOf } from '.
 export interface SessionEffects {
   readonly files: Files;
   readonly newRequestId: () => string;
+  readonly nowMs: () => number;
 }
 
 /** What the provider's configuration leads to. */
@@ -34,6 +36,9 @@ export class Session {
   private configured: Connection | 'unknown' | undefined;
   /** The contract's rules. */
   readonly check: Check = createCheck({ matches });
+
+  /** How to make useless what ephemeral resources have opened, by what Terraform keeps of each. */
+  private readonly open = new Map<string, () => Promise<void>>();
 
   constructor(effects: SessionEffects) {
     this.effects = effects;
@@ -110,6 +115,37 @@ export class Session {
       if (source === undefined) throw noSuchType(typeName);
       return source;
     });
+  }
+
+  /** An ephemeral resource's shape. Throws DiagnosticError for one that there isn't. */
+  async ephemeral(typeName: string): Promise<EphemeralShape> {
+    // Few configurations have one, and its methods are found among all of the contract's.
+    const { ephemeralShapes } = await import('../schema/ephemeral-shape.js');
+    const shapeOf = ephemeralShapes().get(typeName);
+    if (shapeOf === undefined) throw noSuchType(typeName);
+    return shapeOf();
+  }
+
+  /** Takes note of something that must be made useless at the end, whatever happens. */
+  opened(key: string, close: () => Promise<void>): void {
+    this.open.set(key, close);
+  }
+
+  /** Takes note that it was. */
+  closed(key: string): void {
+    this.open.delete(key);
+  }
+
+  /**
+   * Makes useless what is still open: a Terraform that was interrupted closes nothing. Undefined
+   * where there is nothing to do; never rejects.
+   */
+  closeOpen(): Promise<unknown> | undefined {
+    if (this.open.size === 0) return undefined;
+    const closing = [...this.open.values()];
+    this.open.clear();
+    // What can't be reached any more ends by itself, when its time is over.
+    return Promise.allSettled(closing.map((close) => close()));
   }
 }
 

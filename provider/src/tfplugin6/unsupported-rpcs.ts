@@ -4,6 +4,7 @@
  */
 import { problem } from '../engine/diagnostic.js';
 import { encodeDiagnostics } from './diagnostics.js';
+import type { EphemeralRpcs } from './ephemeral-rpcs.js';
 import type { FunctionRpcs } from './function-rpcs.js';
 import type { ProviderRpcs } from './provider-rpcs.js';
 import type { ResourceRpcs } from './resource-rpcs.js';
@@ -11,7 +12,10 @@ import type { AllRpcs, Rpcs } from './rpc.js';
 
 /** The calls of this file. */
 export type UnsupportedRpcs = Rpcs<
-  Exclude<keyof AllRpcs, keyof ResourceRpcs | keyof ProviderRpcs | keyof FunctionRpcs>
+  Exclude<
+    keyof AllRpcs,
+    keyof ResourceRpcs | keyof ProviderRpcs | keyof FunctionRpcs | keyof EphemeralRpcs
+  >
 >;
 
 /** Makes the functions. */
@@ -22,10 +26,6 @@ export function unsupportedRpcs(): UnsupportedRpcs {
     upgradeResourceIdentity: () => refused('resource identities'),
     moveResourceState: ({ sourceTypeName }) =>
       refused(`taking over the state of another type (${sourceTypeName})`),
-    validateEphemeralResourceConfig: () => refused('ephemeral resources'),
-    openEphemeralResource: () => refused('ephemeral resources'),
-    renewEphemeralResource: () => refused('ephemeral resources'),
-    closeEphemeralResource: () => refused('ephemeral resources'),
     validateListResourceConfig: () => refused('list resources'),
     listResource: () => only({ diagnostic: refused('list resources').diagnostics }),
     validateStateStoreConfig: () => refused('state stores'),

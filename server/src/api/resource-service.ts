@@ -15,15 +15,20 @@ import { createResource, type Stored } from './create-resource.js';
 import { deleteResource } from './delete-resource.js';
 import { readMask } from './field-mask.js';
 import { listResources } from './list-resources.js';
+import type { CustomMethod } from './methods/custom-method.js';
 import { customHandlers, customMethods } from './methods/table.js';
 import { PacedWatch } from './paced-watch.js';
 import { updateResource } from './update-resource.js';
 import { invalidFields } from './validation.js';
 import { watchResources } from './watch-resources.js';
 
-/** Registers the services of all types. */
-export function registerResources(router: ConnectRouter, context: ApiContext): void {
-  const table = customMethods();
+/** Registers the services of all types; `more` are methods that the context isn't enough for. */
+export function registerResources(
+  router: ConnectRouter,
+  context: ApiContext,
+  more: readonly CustomMethod[],
+): void {
+  const table = [...customMethods(), ...more];
   for (const type of context.types.types) {
     router.service(type.service, {
       ...customHandlers(context, type.service, table),

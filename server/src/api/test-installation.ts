@@ -30,6 +30,7 @@ import type { ApiContext } from './api-context.js';
 import { nodeOf } from './caller.js';
 import { joinNode } from './join-node.js';
 import { Load, loadLimitsDefault } from './load.js';
+import { shortLivedTokenMethods } from './methods/short-lived-tokens.js';
 import { registerResources } from './resource-service.js';
 import { type ApiServer, startApiServer } from './server.js';
 import { StatusWriter } from './status-writer.js';
@@ -152,7 +153,7 @@ function register(
   router: ConnectRouter,
   parts: { context: ApiContext; tokens: Tokens; authority: CertificateAuthority },
 ): void {
-  registerResources(router, parts.context);
+  registerResources(router, parts.context, shortLivedTokenMethods(parts.tokens));
   registerTokens(router, parts.tokens, validate);
   router.service(AgentService, {
     register: (request) => joinNode(parts, request),

@@ -15,6 +15,7 @@ import { startHousekeeping } from '../api/housekeeping.js';
 import { ensureNode, joinNode } from '../api/join-node.js';
 import { parseListenAddress } from '../api/listen.js';
 import { Load, type LoadLimits, loadLimitsDefault } from '../api/load.js';
+import { shortLivedTokenMethods } from '../api/methods/short-lived-tokens.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
@@ -212,7 +213,7 @@ function serverKeyPair(options: ServerOptions, authority: CertificateAuthority):
 function register(router: ConnectRouter, parts: ApiParts): void {
   const { context, authority, tokens, library, control } = parts;
   const { types, view, validate } = context;
-  registerResources(router, context);
+  registerResources(router, context, shortLivedTokenMethods(tokens));
   registerTokens(router, tokens, validate);
   const uploads = new Uploads({
     types,

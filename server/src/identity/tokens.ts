@@ -22,6 +22,10 @@ export interface TokenRecord {
   readonly expiresAtMs?: number;
   /** How many hosts may still join with it. */
   readonly usesLeft?: number;
+  /** For a short-lived one: the token that issued it, which alone may renew and revoke it. */
+  readonly issuerId?: string;
+  /** For a short-lived one that was renewed: for how long each time. */
+  readonly lifeMs?: number;
 }
 
 /** What tokens work with. */
@@ -40,6 +44,9 @@ export interface NewToken {
 }
 
 const tokensMax = 10_000;
+const shortLivedSeconds = 15 * 60;
+/** However often it is renewed. */
+const shortLivedMsMax = 24 * 60 * 60_000;
 const joinExpirySeconds = 3600;
 const retriesMax = 16;
 const idBytes = 8;
@@ -62,6 +69,63 @@ export class Tokens {
   }): Promise<NewToken> {
     const { id, secret } = await this.#create('api', options);
     return { id, token: `lqx_${id}_${secret}` };
+  }
+
+  /**
+   * Makes a token that does what its issuer's does, for a quarter of an hour with 0 seconds. Throws
+   * PERMISSION_DENIED for an issuer that is short-lived itself.
+   */
+  async issueShortLived(options: {
+    readonly issuerId: string;
+    readonly expiresInSeconds: number;
+  }): Promise<NewToken & { readonly expiresAtMs: number }> {
+    const { issuerId } = options;
+    const issuer = await this.#find(issuerId);
+    if (issuer === undefined || issuer.record.issuerId !== undefined) throw shortLivedIssuer();
+    const { name } = issuer.record;
+    const expiresInSeconds = options.expiresInSeconds || shortLivedSeconds;
+    const {
+      id,
+      secret,
+      expiresAtMs = 0,
+    } = await this.#create('api', {
+      name,
+      expiresInSeconds,
+      issuerId,
+    });
+    return { id, token: `lqx_${id}_${secret}`, expiresAtMs };
+  }
+
+  /** Lets a short-lived token of an issuer's be good for as long again; returns until when. */
+  async renewShortLived(key: { readonly issuerId: string; readonly id: string }): Promise<number> {
+    for (let tries = 0; tries < retriesMax; tries += 1) {
+      const found = await this.#find(key.id);
+      const nowMs = this.#options.nowMs();
+      const { createdAtMs = 0, expiresAtMs = 0, issuerId } = found?.record ?? {};
+      if (found === undefined || issuerId !== key.issuerId || expiresAtMs <= nowMs)
+        throw noLonger();
+      const lifeMs = found.record.lifeMs ?? expiresAtMs - createdAtMs;
+      const untilMs = Math.min(nowMs + lifeMs, createdAtMs + shortLivedMsMax);
+      const renewed = { ...found.record, lifeMs, expiresAtMs: Math.max(untilMs, expiresAtMs) };
+      const { key: at, revision } = found.entry;
+      const result = await this.#options.store.commit({
+        require: [{ kind: 'revision', key: at, revision }],
+        writes: [{ kind: 'put', key: at, value: encodeText(JSON.stringify(renewed)) }],
+      });
+      if (result.ok) return renewed.expiresAtMs;
+    }
+    throw contended();
+  }
+
+  /** Makes a short-lived token of an issuer's useless; idempotent, and silent about others'. */
+  async revokeShortLived(key: { readonly issuerId: string; readonly id: string }): Promise<void> {
+    const found = await this.#find(key.id);
+    if (found?.record.issuerId === key.issuerId) await this.revoke(key.id);
+  }
+
+  async #find(id: string): Promise<{ record: TokenRecord; entry: Entry } | undefined> {
+    const entry = await this.#options.store.get(tokenKey(encodeURIComponent(id)));
+    return entry && { entry, record: parse(entry) };
   }
 
   /** Makes a token for joining; 0 seconds is one hour, 0 uses are one. */
@@ -125,14 +189,15 @@ export class Tokens {
 
   async #create(
     kind: TokenRecord['kind'],
-    options: { name: string; expiresInSeconds: number; usesLeft?: number },
-  ): Promise<{ id: string; secret: string }> {
+    options: { name: string; expiresInSeconds: number; usesLeft?: number; issuerId?: string },
+  ): Promise<{ id: string; secret: string; expiresAtMs: number | undefined }> {
     const { store, nowMs, randomBytes } = this.#options;
     const page = await store.list({ prefix: tokenPrefix, limit: tokensMax });
-    if (page.entries.length >= tokensMax) throw tooMany();
+    const over = page.entries.filter((entry) => isOver(parse(entry), nowMs()));
+    if (page.entries.length - over.length >= tokensMax) throw tooMany();
     const [id, secret] = [hex(randomBytes(idBytes)), hex(randomBytes(secretBytes))];
     const createdAtMs = nowMs();
-    const { name, expiresInSeconds, usesLeft } = options;
+    const { name, expiresInSeconds, usesLeft, issuerId } = options;
     const record: TokenRecord = {
       id,
       kind,
@@ -141,14 +206,18 @@ export class Tokens {
       createdAtMs,
       ...(expiresInSeconds > 0 && { expiresAtMs: createdAtMs + expiresInSeconds * 1000 }),
       ...(usesLeft !== undefined && { usesLeft }),
+      ...(issuerId !== undefined && { issuerId }),
     };
     const key = tokenKey(id);
     const value = encodeText(JSON.stringify(record));
     await store.commit({
       require: [{ kind: 'absent', key }],
-      writes: [{ kind: 'put', key, value }],
+      writes: [
+        { kind: 'put', key, value },
+        ...over.map((entry) => ({ kind: 'delete' as const, key: entry.key })),
+      ],
     });
-    return { id, secret };
+    return { id, secret, expiresAtMs: record.expiresAtMs };
   }
 
   async #verify(text: string, words: Words): Promise<{ record: TokenRecord; entry: Entry }> {
@@ -195,6 +264,9 @@ const joinWords: Words = {
 };
 
 const parse = ({ value }: Entry): TokenRecord => JSON.parse(decodeText(value)) as TokenRecord;
+/** Whether nobody will ever ask for it again: short-lived, and its time is over. */
+const isOver = ({ issuerId, expiresAtMs = 0 }: TokenRecord, nowMs: number): boolean =>
+  issuerId !== undefined && expiresAtMs <= nowMs;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const sameHash = (a: string, b: string): boolean =>
@@ -202,6 +274,20 @@ const sameHash = (a: string, b: string): boolean =>
 
 const refused = (reason: string, message: string): LimiError =>
   new LimiError({ code: Code.Unauthenticated, reason, message });
+
+const shortLivedIssuer = (): LimiError =>
+  new LimiError({
+    code: Code.PermissionDenied,
+    reason: 'TOKEN_SHORT_LIVED',
+    message: 'a short-lived token issues no others; use the token that it was issued with',
+  });
+
+const noLonger = (): LimiError =>
+  new LimiError({
+    code: Code.NotFound,
+    reason: 'NOT_FOUND',
+    message: 'the caller has issued no such token, or its time is over; issue a new one',
+  });
 
 const otherNode = ({ name }: TokenRecord, nodeName: string): LimiError =>
   new LimiError({

@@ -4,7 +4,13 @@ import { contractTypes } from '../../resource/type-registry.js';
 import { customMethods } from './table.js';
 
 /** Served by the services of identities, which are no part of this table. */
-const elsewhere = new Set(['IssueApiToken', 'IssueShortLivedApiToken', 'TestPermissions']);
+const elsewhere = new Set([
+  'IssueApiToken',
+  'IssueShortLivedApiToken',
+  'RenewShortLivedApiToken',
+  'RevokeShortLivedApiToken',
+  'TestPermissions',
+]);
 
 const table = customMethods();
 const standard = contractTypes.types.flatMap(({ methods }) => {
