@@ -93,6 +93,9 @@ const refusal = async (work: Promise<unknown>) => {
   return { code: error.code, reason: info?.reason, fields, message: error.rawMessage };
 };
 
+// On a machine that is busy with other suites, a start takes longer than jest allows by itself.
+jest.setTimeout(60_000);
+
 beforeAll(async () => {
   installation = await startTestInstallation({
     clock: systemClock,
