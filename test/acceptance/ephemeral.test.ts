@@ -2,16 +2,16 @@
  * Ephemeral resources in the real terraform: an API token that works during a run, is revoked at its
  * end, also of a run that was interrupted, and is nowhere in what the run leaves behind.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
 import { findProfile } from '../../server/src/bin/profile.js';
 import { createTransport } from '../../server/src/bin/resource-client.js';
+import { filesOf, unzip } from '../harness/left-behind.js';
 import { scratchDir } from '../harness/paths.js';
 import { SimulatedInstallation } from '../harness/simulated-installation.js';
 import { until } from '../harness/wait.js';
-import { unzip } from '../harness/zip.js';
 
 jest.setTimeout(180_000);
 
@@ -116,13 +116,4 @@ async function noted(file: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
-}
-
-/** Every file that a run left, but for the provider itself and the lock of what is installed. */
-function filesOf(dir: string): { name: string; text: string }[] {
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.includes('/mirror/') && !path.includes('/.terraform/providers/'))
-    .map((path) => ({ name: path.slice(dir.length + 1), text: readFileSync(path, 'latin1') }));
 }

@@ -25,12 +25,12 @@ export class SimulatedInstallation {
     this.image = emptyImage(join(dir, 'empty.qcow2'));
   }
 
-  static async up(nodes: number): Promise<SimulatedInstallation> {
+  static async up(nodes: number, args: readonly string[] = []): Promise<SimulatedInstallation> {
     const dir = scratchDir('sim');
     const controlPlane = new ControlPlane({
       dir: join(dir, 'server'),
       port: await freePort(),
-      args: ['--simulate', String(nodes)],
+      args: ['--simulate', String(nodes), ...args],
     });
     await controlPlane.start();
     return new SimulatedInstallation(dir, controlPlane);

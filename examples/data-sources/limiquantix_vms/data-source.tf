@@ -1,5 +1,8 @@
 data "limiquantix_vms" "web" {
-  labels = { role = "web" }
+  project_id = "default"
+  labels     = { role = "web" }
+  filter     = "status.phase=running"
+  order_by   = "created_at desc"
 }
 
 output "phases" {

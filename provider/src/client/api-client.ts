@@ -175,16 +175,24 @@ async function write(
 async function find(
   caller: Caller,
   shape: ResourceShape,
-  { name, projectId, labels = {} }: FindQuestion,
+  { name, projectId, labels = {}, filter = '', orderBy = '' }: FindQuestion,
 ): ReturnType<Api['find']> {
   const terms = Object.entries(labels).map(([key, value]) => `labels.${key}=${value}`);
   if (name !== undefined) terms.unshift(`name=${name}`);
-  const { resources } = await listResources(caller, shape, {
+  if (filter.trim() !== '') terms.push(filter);
+  const { resources, isComplete } = await listResources(caller, shape, {
     filter: terms.join(' AND '),
+    orderBy,
     ...(projectId === undefined ? {} : { projectId }),
     pagesMax: findPagesMax,
   });
-  return [...resources];
+  if (isComplete) return [...resources];
+  throw new ApiError({
+    code: 'resource_exhausted',
+    reason: 'TOO_MANY',
+    message: `there are more than ${resources.length} ${shape.plural}: ask for fewer by a filter`,
+    violations: [],
+  });
 }
 
 function ofType<T>(all: Map<string, T>, { type }: ResourceShape, make: () => T): T {

@@ -8,6 +8,7 @@ import { answerFields, type Caller, standardMethod } from './calls.js';
 /** What to list. */
 export interface ListQuestion {
   readonly filter?: string;
+  readonly orderBy?: string;
   readonly projectId?: string;
   /** The paths of the fields to read; all without them. */
   readonly fields?: readonly string[];
@@ -29,7 +30,7 @@ export const pageSize = 1000;
 export async function listResources(
   caller: Caller,
   shape: ResourceShape,
-  { filter = '', projectId = '', fields, pagesMax }: ListQuestion,
+  { filter = '', orderBy = '', projectId = '', fields, pagesMax }: ListQuestion,
 ): Promise<Listing> {
   const method = standardMethod(shape, 'List');
   const resources: AnyResource[] = [];
@@ -37,7 +38,7 @@ export async function listResources(
   let pageToken = '';
   for (let page = 0; page < pagesMax; page++) {
     const readMask = fields && { paths: [...fields] };
-    const request = { pageSize, pageToken, filter, projectId, revision, readMask };
+    const request = { pageSize, pageToken, filter, orderBy, projectId, revision, readMask };
     const answer = answerFields(shape, method, await caller.unary(method, request));
     for (const one of answer.resources) resources.push(one);
     ({ revision, nextPageToken: pageToken } = answer);

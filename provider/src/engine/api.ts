@@ -53,6 +53,10 @@ export interface FindQuestion {
   readonly name?: string;
   readonly projectId?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Terms as the API's List takes them. */
+  readonly filter?: string;
+  /** By id without it. */
+  readonly orderBy?: string;
 }
 
 /** The control plane. Every method throws ApiError. */
@@ -66,6 +70,7 @@ export interface Api {
    * would cost as much as reading it.
    */
   hasRevision(shape: ResourceShape, id: string, revision: bigint): Promise<boolean>;
+  /** Throws, too, where there are more than can be listed. */
   find(shape: ResourceShape, question: FindQuestion): Promise<AnyResource[]>;
   update(
     shape: ResourceShape,

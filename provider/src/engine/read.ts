@@ -84,9 +84,10 @@ export async function readDataSource(
   const found = await api.find(shape, {
     ...textEntry('projectId', config['project_id']),
     ...labelsEntry(config['labels']),
+    ...textEntry('filter', config['filter']),
+    orderBy: String(config['order_by'] ?? 'name'),
   });
   const items = computedShape(shape.object);
-  found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const values = found.map((one) => resourceToData(items, one));
   return record([...Object.entries(config), [shape.plural, values]]);
 }

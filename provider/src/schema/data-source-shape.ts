@@ -1,6 +1,7 @@
 /**
  * The shapes of data sources: one that reads a resource by id or name, and one that lists a type.
  */
+import { own } from './own-attributes.js';
 import { type ResourceShape, typePrefix } from './resource-shape.js';
 import { type Attribute, computedShape, type ObjectShape, objectShape } from './shape.js';
 
@@ -49,11 +50,26 @@ function listShape(resource: ResourceShape): DataSourceShape {
     collection: 'list',
     element: items,
     field: undefined,
-    note: 'What was found, ordered by name.',
+    note: 'What was found, in the order of `order_by`.',
   };
-  const object = objectShape(undefined, [...filters, found]);
+  const object = objectShape(undefined, [...filters, ...questions, found]);
   return { typeName: typePrefix + resource.plural, kind: 'list', resource, object };
 }
+
+/** What a list can be asked for beside labels and a project, in the words of the API's List. */
+const questions: readonly Attribute[] = [
+  own(
+    'filter',
+    'string',
+    'Only those that fit: terms `path=value` joined by ` AND `, such as ' +
+      '`status.phase=running AND labels.app=web`.',
+  ),
+  own(
+    'order_by',
+    'string',
+    '`name`, `created_at` or `id`, with or without ` desc`; `name` without it.',
+  ),
+];
 
 const filterNotes: Readonly<Record<string, string>> = {
   labels: 'Only those that have all of these labels.',

@@ -39,7 +39,7 @@ export function providerSchema(): GetProviderSchemaResponse {
   for (const [typeName, shapeOf] of [...resourceShapes()].sort()) {
     const shape = shapeOf();
     const about = contractComments[shape.message.typeName] ?? '';
-    resourceSchemas[typeName] = blockSchema(shape.object, about);
+    resourceSchemas[typeName] = blockSchema(shape.object, about, shape.schemaVersion);
     for (const source of dataSourceShapes(shape)) {
       const verb = source.kind === 'one' ? 'Reads one by its id or name. ' : 'Lists them. ';
       dataSourceSchemas[source.typeName] = blockSchema(source.object, verb + about);
@@ -87,9 +87,9 @@ function configSchema(): SchemaInit {
   };
 }
 
-function blockSchema(shape: ObjectShape, description: string): SchemaInit {
+function blockSchema(shape: ObjectShape, description: string, version = 0): SchemaInit {
   return {
-    version: 0n,
+    version: BigInt(version),
     block: {
       attributes: shape.attributes.map((attribute) => encodeAttribute(attribute, contractComments)),
       description,

@@ -1,10 +1,15 @@
 /** How each kind of field looks in Terraform; on the contract, and on fields made to be refused. */
-import { create, createFileRegistry } from '@bufbuild/protobuf';
+import { create, createFileRegistry, setExtension } from '@bufbuild/protobuf';
 import {
+  FieldOptionsSchema,
   FileDescriptorSetSchema,
   FieldDescriptorProto_Label as Label,
   FieldDescriptorProto_Type as Type,
 } from '@bufbuild/protobuf/wkt';
+import {
+  field as behaviorOption,
+  FieldBehaviorSchema,
+} from '@limiquantix/proto/resource/v1/options_pb.js';
 import { resourceShapes } from './all-shapes.js';
 import { messageShape } from './message-shape.js';
 import type { Attribute, ObjectShape } from './shape.js';
@@ -58,13 +63,44 @@ test.each(['hash_code', 'to_string', 'fqn'])('refuses a field named %s', (name) 
   expect(() => shapeOfField(name)).toThrow(`an attribute named ${name} breaks the generated`);
 });
 
+test.each(['password', 'admin_password', 'psk', 'private_key_pem', 'api_token', 'secret'])(
+  'refuses a field named %s that would be in plain',
+  (name) => {
+    expect(() => shapeOfField(name)).toThrow('looks like a secret; annotate it as one');
+  },
+);
+
+test.each(['secret_id', 'key', 'token_ttl_seconds', 'private_key_file'])('takes %s', (name) => {
+  expect(shapeOfField(name).byName.get(name)?.role).toBe('field');
+});
+
+test('refuses a secret in a list, which could not be write-only', () => {
+  expect(() => shapeOfField('words', undefined, true)).toThrow('must be a single plain value');
+});
+
+test('makes a secret write-only, with a version that sends it again', () => {
+  const roles = [...resourceShapes().values()]
+    .flatMap((shape) => everyAttribute(shape().object))
+    .filter(({ behavior, role }) => behavior.secret || role === 'secret_version')
+    .map(({ role, name }) => `${role} ${name.replace(/.*(_wo(_version)?)$/, '$1')}`);
+  expect([...new Set(roles)].sort()).toEqual(['secret _wo', 'secret_version _wo_version']);
+});
+
 test('refuses a message that contains itself', () => {
   expect(() => shapeOfField('child', '.test.M')).toThrow('contains itself');
 });
 
-function shapeOfField(name: string, messageType?: string): ObjectShape {
+const everyAttribute = (shape: ObjectShape): Attribute[] =>
+  shape.attributes.flatMap((one) =>
+    typeof one.element === 'string' ? [one] : [one, ...everyAttribute(one.element)],
+  );
+
+function shapeOfField(name: string, messageType?: string, isSecretList = false): ObjectShape {
   const type = messageType === undefined ? Type.STRING : Type.MESSAGE;
-  const field = { name, number: 1, label: Label.OPTIONAL, type, typeName: messageType ?? '' };
+  const label = isSecretList ? Label.REPEATED : Label.OPTIONAL;
+  const options = create(FieldOptionsSchema);
+  setExtension(options, behaviorOption, create(FieldBehaviorSchema, { secret: isSecretList }));
+  const field = { name, number: 1, label, type, typeName: messageType ?? '', options };
   const file = {
     name: 'test.proto',
     package: 'test',

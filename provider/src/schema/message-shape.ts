@@ -62,7 +62,10 @@ export function fieldAttributes(
     factOf,
     note: '',
   };
-  if (!behavior.secret) return [checkName(base)];
+  if (!behavior.secret) {
+    checkSecret(base);
+    return [checkName(base)];
+  }
   if (side === 'observation') return [];
   if (side === 'answer') return [checkName({ ...base, role: 'sensitive' })];
   if (base.collection !== 'one' || typeof base.element !== 'string') {
@@ -112,6 +115,18 @@ const duration = 'google.protobuf.Duration';
 /** Whether a message is written as one string in Terraform. */
 export function isTextMessage(message: DescMessage): boolean {
   return message.typeName === timestamp || message.typeName === duration;
+}
+
+/** Names of what must be kept secret. Files and ids that only lead to it are none. */
+const secretNames = new RegExp(
+  '(^|_)(password|passphrase|secret|psk|token|keyring|credential|' +
+    '(private|preshared|secret|access|api)_key)(_pem)?$',
+);
+
+/** Refuses what has a secret's name and would be in the state: the contract must call it one. */
+function checkSecret({ name, element, field }: Attribute): void {
+  if (element !== 'string' || !secretNames.test(name)) return;
+  throw new Error(`${field?.toString()}: looks like a secret; annotate it as one, or rename it`);
 }
 
 /** Names that clash in the classes that jsii generates from a schema. */

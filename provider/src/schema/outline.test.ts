@@ -1,5 +1,5 @@
 /** What counts as breaking for those who have configurations and states. */
-import { breakingChanges } from './outline.js';
+import { breakingChanges, unreadableStates } from './outline.js';
 
 const before = {
   'resource t a': 'string, required',
@@ -27,4 +27,16 @@ test.each<[string, Record<string, string>, string[]]>([
 test('an attribute that is gone', () => {
   const { 'resource t b': _, ...after } = before;
   expect(breakingChanges(before, after)).toEqual([expect.stringContaining('t b is gone')]);
+});
+
+test('a kept state that nothing could read, but for a step of the schema', () => {
+  const { 'resource t b': _, ...gone } = before;
+  expect(unreadableStates(before, gone)).toEqual([expect.stringContaining('resource t b was')]);
+  const other = { ...before, 'resource t b': 'string, optional' };
+  expect(unreadableStates(before, other)).toHaveLength(1);
+  expect(unreadableStates(before, { ...before, 'resource t b': 'number, computed' })).toEqual([]);
+  expect(unreadableStates(before, { ...gone, 'version t': '1' })).toEqual([]);
+  expect(
+    unreadableStates({ ...before, 'version t': '1' }, { ...gone, 'version t': '1' }),
+  ).toHaveLength(1);
 });

@@ -18,6 +18,7 @@ export function schemaOutline(): Outline {
   for (const shapeOf of resourceShapes().values()) {
     const shape = shapeOf();
     lines.push(...outlineOf(`resource ${shape.typeName} `, shape.object));
+    lines.push([versionKey(shape.typeName), String(shape.schemaVersion)]);
     for (const source of dataSourceShapes(shape)) {
       lines.push(...outlineOf(`data ${source.typeName} `, source.object));
     }
@@ -33,6 +34,8 @@ export function schemaOutline(): Outline {
   }
   return Object.fromEntries(lines.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+const versionKey = (typeName: string): string => `version ${typeName}`;
 
 function outlineOf(prefix: string, shape: ObjectShape): [string, string][] {
   return shape.attributes.flatMap(({ name, mode, role, collection, element }) => {
@@ -50,6 +53,7 @@ function outlineOf(prefix: string, shape: ObjectShape): [string, string][] {
 /** What between two outlines breaks configurations or states that were good before. */
 export function breakingChanges(before: Outline, after: Outline): string[] {
   const changed = Object.entries(before).flatMap(([path, was]) => {
+    if (path.startsWith('version ')) return [];
     const is = after[path];
     if (is === undefined) return [`${path} is gone; it was ${was}`];
     return is === was || isLoosened(was, is) ? [] : [`${path} was ${was} and is ${is}`];
@@ -60,6 +64,23 @@ export function breakingChanges(before: Outline, after: Outline): string[] {
   });
   return [...changed, ...demanded];
 }
+
+/**
+ * What between two outlines makes kept states unreadable: an attribute of a resource that is gone
+ * or of another type, while the version of the schema stayed as it was.
+ */
+export function unreadableStates(before: Outline, after: Outline): string[] {
+  return Object.entries(before).flatMap(([path, was]) => {
+    const [kind, typeName = ''] = path.split(' ');
+    const is = after[path];
+    if (kind !== 'resource' || (is !== undefined && typeOf(is) === typeOf(was))) return [];
+    const key = versionKey(typeName);
+    if (Number(after[key] ?? 0) > Number(before[key] ?? 0)) return [];
+    return [`${path} was ${was}: states that have it need a step in the contract's state_steps`];
+  });
+}
+
+const typeOf = (text: string): string => text.split(',')[0] ?? '';
 
 /** Whether only what must be given need no longer be given. */
 const isLoosened = (was: string, is: string): boolean =>

@@ -47,7 +47,8 @@ const timeoutNotes = {
   delete: 'How long to wait until the resource is gone, such as `30m`.',
 };
 
-function own(name: string, element: Element, note: string): Attribute {
+/** An attribute that stands for no field of the contract. */
+export function own(name: string, element: Element, note: string): Attribute {
   return {
     name,
     role: 'own',

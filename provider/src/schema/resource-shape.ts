@@ -19,6 +19,8 @@ export interface ResourceShape {
   /** Terraform's name, such as `limiquantix_vm`. */
   readonly typeName: string;
   readonly plural: string;
+  /** The version of what Terraform keeps of it: counts up where a kept state must be changed. */
+  readonly schemaVersion: number;
   readonly options: ResourceOptions;
   readonly message: DescMessage;
   readonly service: DescService;
@@ -75,6 +77,7 @@ export function resourceShape(message: DescMessage, service: DescService): Resou
     type: options.type,
     typeName: typePrefix + options.type,
     plural: options.plural,
+    schemaVersion: schemaVersionOf(options),
     options,
     message,
     service,
@@ -87,6 +90,11 @@ export function resourceShape(message: DescMessage, service: DescService): Resou
     object: objectShape(message, attributes),
     hasUploads: hasUploads(spec),
   };
+}
+
+/** One more than the highest version that a step leads away from. */
+export function schemaVersionOf({ stateSteps }: Pick<ResourceOptions, 'stateSteps'>): number {
+  return Math.max(-1, ...stateSteps.map(({ from }) => from)) + 1;
 }
 
 function headerAttributes(message: DescMessage, options: ResourceOptions): Attribute[] {

@@ -10,6 +10,7 @@ import { generateConfig } from '../engine/generate-config.js';
 import { planResource } from '../engine/plan.js';
 import { decodePrivate, encodePrivate } from '../engine/private-state.js';
 import { importResource, isCurrent, readResource } from '../engine/read.js';
+import { upgradeState } from '../engine/upgrade-state.js';
 import { validateResource } from '../engine/validate.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import type { Value } from '../value/value.js';
@@ -29,14 +30,11 @@ export type ResourceRpcs = Rpcs<
   | 'generateResourceConfig'
 >;
 
-/** The schema version of all resources. */
-const schemaVersion = 0n;
-
 /** Makes the functions. */
 export function resourceRpcs(session: Session): ResourceRpcs {
   return {
     validateResourceConfig: (request) => session.answer(() => validateConfig(session, request)),
-    upgradeResourceState: (request) => session.answer(() => upgradeState(request)),
+    upgradeResourceState: (request) => session.answer(() => upgrade(session, request)),
     readResource: (request) => session.answer(() => read(session, request)),
     planResourceChange: (request) => session.answer(() => plan(session, request)),
     applyResourceChange: (request) => apply(session, request),
@@ -55,16 +53,20 @@ async function validateConfig(
   return { diagnostics: session.tell(validateResource(shape, value, session.check)) };
 }
 
-async function upgradeState({
-  version,
-  rawState,
-}: Ask<'upgradeResourceState'>): Promise<Answer<'upgradeResourceState'>> {
-  if (version !== schemaVersion || rawState === undefined || rawState.json.length === 0) {
-    const detail = `the state has version ${version}: use the provider that wrote it, or a newer one`;
-    throw new DiagnosticError([problem('The state cannot be read', detail)]);
+async function upgrade(
+  session: Session,
+  { typeName, version, rawState }: Ask<'upgradeResourceState'>,
+): Promise<Answer<'upgradeResourceState'>> {
+  const shape = await session.resource(typeName);
+  if (rawState === undefined || rawState.json.length === 0) {
+    const detail =
+      'it is in the form that Terraform 0.11 wrote, which no version of this provider did';
+    throw new DiagnosticError([problem(`The state of ${typeName} cannot be read`, detail)]);
   }
-  // As it is: reading and writing its numbers again could round them.
-  return { upgradedState: { json: rawState.json } };
+  // Untouched where there is nothing to upgrade, which is nearly always.
+  if (Number(version) === shape.schemaVersion) return { upgradedState: { json: rawState.json } };
+  const json = upgradeState(shape, Number(version), Buffer.from(rawState.json).toString());
+  return { upgradedState: { json: Buffer.from(json) } };
 }
 
 async function read(

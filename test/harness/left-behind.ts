@@ -1,7 +1,9 @@
 /**
- * The entries of a ZIP file, such as a saved plan, by the directory at its end. Only what
- * Terraform's writer makes: stored or deflated, no ZIP64. Source: APPNOTE.TXT 4.3.
+ * What a run of terraform leaves behind, to be searched: the files of its folder, and the entries
+ * of saved plans, which are ZIP files (stored or deflated, no ZIP64). Source: APPNOTE.TXT 4.3.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 
 const endSignature = 0x06054b50;
@@ -32,4 +34,13 @@ function content(file: Buffer, entry: number): Buffer {
   const begin = local + 30 + file.readUInt16LE(local + 26) + file.readUInt16LE(local + 28);
   const bytes = file.subarray(begin, begin + file.readUInt32LE(entry + 20));
   return file.readUInt16LE(entry + 10) === deflated ? inflateRawSync(bytes) : bytes;
+}
+
+/** Every file of a working folder, but for the provider itself. */
+export function filesOf(dir: string): { name: string; text: string }[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.includes('/mirror/') && !path.includes('/.terraform/providers/'))
+    .map((path) => ({ name: path.slice(dir.length + 1), text: readFileSync(path, 'latin1') }));
 }
