@@ -7,13 +7,22 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { providerFunctions } from '../src/function/functions.js';
+import { actionShapes } from '../src/schema/action-shape.js';
 import { resourceShapes } from '../src/schema/all-shapes.js';
 import { dataSourceShapes } from '../src/schema/data-source-shape.js';
 import { ephemeralShapes } from '../src/schema/ephemeral-shape.js';
 import { typePrefix } from '../src/schema/resource-shape.js';
-import { dataSourceExample, importExample, subjectOf } from './docs/derived-examples.js';
+import { actionPage } from './docs/action-page.js';
+import {
+  dataSourceExample,
+  identityExample,
+  importExample,
+  listExample,
+  subjectOf,
+} from './docs/derived-examples.js';
 import { ephemeralPage } from './docs/ephemeral-page.js';
 import { functionPage } from './docs/function-page.js';
+import { listPage } from './docs/list-page.js';
 import { providerPage } from './docs/provider-page.js';
 import { dataSourcePage, resourcePage } from './docs/resource-page.js';
 
@@ -43,13 +52,23 @@ for (const [typeName, shapeOf] of resourceShapes()) {
   const usage = example(`resources/${typeName}/resource.tf`);
   const subject = subjectOf(typeName, usage);
   const imports = exampleOr(`resources/${typeName}/import.sh`, importExample(subject));
-  pages.set(`resources/${bare(typeName)}.md`, resourcePage(shape, { usage, imports }));
+  const identityPath = `resources/${typeName}/import-by-identity.tf`;
+  const identity = exampleOr(identityPath, identityExample(subject));
+  const page = resourcePage(shape, { usage, imports, identity });
+  pages.set(`resources/${bare(typeName)}.md`, page);
+  const listPath = `list-resources/${typeName}/list-resource.tfquery.hcl`;
+  const listUsage = exampleOr(listPath, listExample(subject));
+  pages.set(`list-resources/${bare(typeName)}.md`, listPage(shape, listUsage));
   for (const source of dataSourceShapes(shape)) {
     const path = `data-sources/${source.typeName}/data-source.tf`;
     const sourceUsage = exampleOr(path, dataSourceExample(source, subject));
     const text = dataSourcePage(source, { usage: sourceUsage });
     pages.set(`data-sources/${bare(source.typeName)}.md`, text);
   }
+}
+for (const [typeName, shapeOf] of actionShapes()) {
+  const usage = example(`actions/${typeName}/action.tf`);
+  pages.set(`actions/${bare(typeName)}.md`, actionPage(shapeOf(), usage));
 }
 for (const [typeName, shapeOf] of ephemeralShapes()) {
   const usage = example(`ephemeral-resources/${typeName}/ephemeral-resource.tf`);
@@ -60,7 +79,14 @@ for (const [name, one] of providerFunctions) {
 }
 
 const stale = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path);
-const extra = ['resources', 'data-sources', 'functions', 'ephemeral-resources']
+const extra = [
+  'resources',
+  'data-sources',
+  'functions',
+  'ephemeral-resources',
+  'list-resources',
+  'actions',
+]
   .flatMap((folder) => {
     const at = join(root, 'docs', folder);
     return existsSync(at) ? readdirSync(at).map((name) => `${folder}/${name}`) : [];

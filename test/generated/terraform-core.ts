@@ -11,8 +11,17 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import { type Diagnostic, Diagnostic_Severity, Provider } from '../../provider/gen/tfplugin6_pb.js';
+import {
+  type Diagnostic,
+  Diagnostic_Severity,
+  Provider,
+  type ResourceIdentityData,
+} from '../../provider/gen/tfplugin6_pb.js';
+import { whole } from '../../provider/src/engine/engine-testing.js';
 import type { Method } from '../../provider/src/plugin/grpc-server.js';
+import type { ActionShape } from '../../provider/src/schema/action-shape.js';
+import { identityType } from '../../provider/src/schema/identity-schema.js';
+import { listArguments } from '../../provider/src/schema/list-shape.js';
 import { providerArguments } from '../../provider/src/schema/provider-shape.js';
 import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
 import type { ObjectShape } from '../../provider/src/schema/shape.js';
@@ -77,8 +86,11 @@ export class TerraformCore {
       config: encodeDynamic(config),
       proposedNewState: encodeDynamic(config),
       priorPrivate: state?.private ?? new Uint8Array(),
+      ...(state === null ? {} : { priorIdentity: identityOf(String(state.value['id'])) }),
     });
     const planned = decodeObject(answer.plannedState, shape.object.type);
+    const isKept = planned !== null && answer.requiresReplace.length === 0;
+    checkIdentity(isKept ? (state?.value ?? null) : null, answer.plannedIdentity);
     if (config !== null && planned !== null) {
       checkPlan(shape.object, { config, prior: state?.value ?? null, planned }, '');
     }
@@ -106,6 +118,7 @@ export class TerraformCore {
       plannedPrivate: kept,
     });
     const value = decodeObject(answer.newState, shape.object.type);
+    checkIdentity(value, answer.newIdentity);
     if (value === null) return null;
     if (planned !== null) checkApplied(planned, value, '');
     return { value, private: answer.private };
@@ -128,20 +141,72 @@ export class TerraformCore {
       private: state.private,
     });
     const value = decodeObject(answer.newState, shape.object.type);
+    checkIdentity(value, answer.newIdentity);
     return value === null ? null : { value, private: answer.private };
   }
 
-  /** Imports and refreshes. */
-  async import(shape: ResourceShape, id: string): Promise<State | null> {
+  /** Imports, by a text or by an identity, and refreshes. */
+  async import(shape: ResourceShape, by: string | { id: string }): Promise<State | null> {
     const { typeName } = shape;
-    const { importedResources } = await this.ask('importResourceState', { typeName, id });
+    const what = typeof by === 'string' ? { id: by } : { identity: identityOf(by.id) };
+    const { importedResources } = await this.ask('importResourceState', { typeName, ...what });
     const [imported] = importedResources;
+    const id = typeof by === 'string' ? by : by.id;
     const value = decodeObject(imported?.state, shape.object.type);
+    checkIdentity(value, imported?.identity);
     if (value === null || imported === undefined) throw new Error(`${id} was not imported`);
     return this.read(shape, { value, private: imported.private });
   }
 
-  private async ask<Name extends keyof Methods & string>(
+  /** Finds what could be imported. Throws with the diagnostics' text where there are errors. */
+  async list(
+    shape: ResourceShape,
+    config: ObjectValue,
+    { limit = 100, includeResourceObject = false } = {},
+  ): Promise<{ id: string; displayName: string; resource: ObjectValue | null }[]> {
+    const empty = listArguments(shape).map(({ name }) => [name, null] as const);
+    const events = await this.stream('listResource', {
+      typeName: shape.typeName,
+      config: encodeDynamic({ ...Object.fromEntries(empty), ...config }),
+      includeResourceObject,
+      limit: BigInt(limit),
+    });
+    return events.map(({ identity, displayName, resourceObject, diagnostic }) => {
+      const errors = errorsOf(diagnostic);
+      if (errors.length > 0) throw new Error(errors.join('; '));
+      const id = decodeObject(identity?.identityData, identityType)?.['id'];
+      if (typeof id !== 'string') throw new Error('an item of the list has no identity');
+      return { id, displayName, resource: decodeObject(resourceObject, shape.object.type) };
+    });
+  }
+
+  /** The errors of an action's configuration, as it is validated and planned. */
+  async actionErrors({ typeName, request }: ActionShape, given: ObjectValue): Promise<string[]> {
+    const config = encodeDynamic(whole(request, given));
+    const validated = await this.call('validateActionConfig', { typeName, config });
+    const planned = await this.call('planAction', { actionType: typeName, config });
+    expect(errorsOf(planned.diagnostics)).toEqual(errorsOf(validated.diagnostics));
+    return errorsOf(planned.diagnostics);
+  }
+
+  /** Carries an action out: what it told meanwhile, and its errors at the end. */
+  async invoke(
+    { typeName, request }: ActionShape,
+    given: ObjectValue,
+  ): Promise<{ progress: string[]; errors: string[] }> {
+    const config = encodeDynamic(whole(request, given));
+    const events = await this.stream('invokeAction', { actionType: typeName, config });
+    const last = events.pop()?.type;
+    if (last?.case !== 'completed') throw new Error('the last event is not the end');
+    const progress = events.map(({ type }) => {
+      if (type.case !== 'progress') throw new Error('an end that is not the last event');
+      return type.value.message;
+    });
+    return { progress, errors: errorsOf(last.value.diagnostics) };
+  }
+
+  /** Any other call. Throws with the diagnostics' text where there are errors. */
+  async ask<Name extends keyof Methods & string>(
     name: Name,
     request: object,
   ): Promise<MessageShape<Methods[Name]['output']>> {
@@ -150,6 +215,20 @@ export class TerraformCore {
     const errors = errorsOf(diagnostics);
     if (errors.length > 0) throw new Error(`${name}: ${errors.join('; ')}`);
     return answer;
+  }
+
+  private async stream<Name extends keyof Methods & string>(
+    name: Name,
+    request: object,
+  ): Promise<MessageShape<Methods[Name]['output']>[]> {
+    const desc: DescMethod = Provider.method[name];
+    const method = this.methods.get(desc.name);
+    if (method?.kind !== 'stream') throw new Error(`the provider has no stream ${desc.name}`);
+    const bytes = toBinary(desc.input, create(desc.input, request as Record<string, unknown>));
+    const items: MessageShape<Methods[Name]['output']>[] = [];
+    for await (const item of method.handle(bytes))
+      items.push(fromBinary(desc.output, item) as never);
+    return items;
   }
 
   private async call<Name extends keyof Methods & string>(
@@ -162,6 +241,17 @@ export class TerraformCore {
     const bytes = toBinary(desc.input, create(desc.input, request as Record<string, unknown>));
     return fromBinary(desc.output, await method.handle(bytes)) as never;
   }
+}
+
+const identityOf = (id: string) => ({ identityData: encodeDynamic({ id }) });
+
+/** Core's check of an identity: that of what is there, and none of what is gone or to be made. */
+function checkIdentity(
+  value: ObjectValue | null,
+  identity: ResourceIdentityData | undefined,
+): void {
+  const found = decodeObject(identity?.identityData, identityType)?.['id'];
+  if (found !== value?.['id']) throw new Error(`the identity is ${found}, not ${value?.['id']}`);
 }
 
 function errorsOf(diagnostics: readonly Diagnostic[]): string[] {

@@ -23,6 +23,27 @@ export function subjectOf(typeName: string, usage: string): Subject {
 export const importExample = ({ typeName, label, name }: Subject): string =>
   `terraform import ${typeName}.${label} ${name}\n`;
 
+/** How to import it by its identity. */
+export const identityExample = ({ typeName, label }: Subject): string =>
+  `import {
+  to = ${typeName}.${label}
+  identity = {
+    id = "01936912-f000-7000-8000-000000000001"
+  }
+}
+`;
+
+/** How to find all of its type. */
+export const listExample = ({ typeName }: Subject): string =>
+  `list "${typeName}" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}
+`;
+
 /** How to read it, or all of its type. */
 export function dataSourceExample(source: DataSourceShape, { label, name }: Subject): string {
   const { typeName, resource } = source;

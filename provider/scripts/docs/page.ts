@@ -4,7 +4,14 @@
 export interface Page {
   /** Such as `limiquantix_vm`. */
   readonly title: string;
-  readonly kind: 'Resource' | 'Data Source' | 'Function' | 'Ephemeral Resource' | 'Provider';
+  readonly kind:
+    | 'Resource'
+    | 'Data Source'
+    | 'Function'
+    | 'Ephemeral Resource'
+    | 'List Resource'
+    | 'Action'
+    | 'Provider';
   /** Where the registry's menu has it; empty for none. */
   readonly subcategory: string;
   /** A paragraph or more, in Markdown. */

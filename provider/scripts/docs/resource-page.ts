@@ -6,6 +6,7 @@ import { type DescFile, getOption } from '@bufbuild/protobuf';
 import { comments as contractComments } from '@limiquantix/proto/comments.js';
 import { Disruption, method as methodOption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { DataSourceShape } from '../../src/schema/data-source-shape.js';
+import { identityNote } from '../../src/schema/identity-schema.js';
 import type { ResourceShape } from '../../src/schema/resource-shape.js';
 import type { Attribute, ObjectShape } from '../../src/schema/shape.js';
 import { schemaSection } from './attribute-lists.js';
@@ -17,6 +18,8 @@ export interface Examples {
   readonly usage: string;
   /** Shell; for a resource. */
   readonly imports?: string;
+  /** HCL: importing by identity; for a resource. */
+  readonly identity?: string;
 }
 
 /** The page of a resource. */
@@ -31,9 +34,20 @@ export function resourcePage(shape: ResourceShape, examples: Examples): string {
       permissionSection(shape),
       disruptionSection(shape),
       schemaSection(shape.object),
-      `## Import\n\nBy id, by name, or by project and name:\n\n${codeBlock('shell', examples.imports ?? '')}`,
+      importSection(examples),
     ],
   });
+}
+
+function importSection({ imports = '', identity = '' }: Examples): string {
+  return [
+    '## Import',
+    'By id, by name, or by project and name:',
+    codeBlock('shell', imports),
+    'From Terraform 1.12 on, by identity:',
+    codeBlock('terraform', identity),
+    `- \`id\` (String, required) ${identityNote}`,
+  ].join('\n\n');
 }
 
 /** The page of a data source. */

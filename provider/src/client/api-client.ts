@@ -10,11 +10,12 @@ import type { ResourceShape } from '../schema/resource-shape.js';
 import {
   answerFields,
   type Caller,
+  type CallerOptions,
   createCaller,
   resourceProperty,
   standardMethod,
 } from './calls.js';
-import { listResources } from './lister.js';
+import { listResources, pageSizeMax } from './lister.js';
 import { Reader } from './reader.js';
 import type { Settings } from './settings.js';
 import { uploadFile } from './uploader.js';
@@ -39,11 +40,6 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
   const sleep = (ms: number): Promise<void> => pause(ms, stopping);
   const { endpoint } = settings;
   const caller = createCaller({ endpoint, transport, stopping, sleep });
-  // Terraform asks to stop before it closes what is open.
-  const closingCaller = (): Caller => {
-    const never = new AbortController().signal;
-    return createCaller({ endpoint, transport, stopping: never, sleep: (ms) => pause(ms, never) });
-  };
   const readers = new Map<string, Reader>();
   const revisions = new Map<string, Reader>();
   const watchers = new Map<string, Watcher>();
@@ -88,8 +84,8 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
     },
     async call(method, request, { atTheEnd = false } = {}) {
       try {
-        const one = atTheEnd ? closingCaller() : caller;
-        return await one.unary(method, request, atTheEnd ? endTimeoutMs : undefined);
+        if (!atTheEnd) return await caller.unary(method, request);
+        return await closingCaller({ endpoint, transport }).unary(method, request, endTimeoutMs);
       } finally {
         written();
       }
@@ -97,6 +93,12 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
     wait: (shape, question) => waitFor(watcher(shape), question, stopping),
     upload: (shape, id, file) => uploadFile(caller, { type: shape.type, id }, file),
   };
+}
+
+/** For calls at the end: Terraform asks to stop before it closes what is open. */
+function closingCaller(options: Pick<CallerOptions, 'endpoint' | 'transport'>): Caller {
+  const never = new AbortController().signal;
+  return createCaller({ ...options, stopping: never, sleep: (ms) => pause(ms, never) });
 }
 
 /** Asks for next to nothing, to learn whether the control plane answers and takes the token. */
@@ -175,18 +177,21 @@ async function write(
 async function find(
   caller: Caller,
   shape: ResourceShape,
-  { name, projectId, labels = {}, filter = '', orderBy = '' }: FindQuestion,
+  { name, projectId, labels = {}, filter = '', orderBy = '', countMax }: FindQuestion,
 ): ReturnType<Api['find']> {
   const terms = Object.entries(labels).map(([key, value]) => `labels.${key}=${value}`);
   if (name !== undefined) terms.unshift(`name=${name}`);
   if (filter.trim() !== '') terms.push(filter);
+  const pageSize = Math.min(countMax ?? pageSizeMax, pageSizeMax);
+  const pagesMax = countMax === undefined ? findPagesMax : Math.ceil(countMax / pageSize);
   const { resources, isComplete } = await listResources(caller, shape, {
     filter: terms.join(' AND '),
     orderBy,
     ...(projectId === undefined ? {} : { projectId }),
-    pagesMax: findPagesMax,
+    pageSize,
+    pagesMax,
   });
-  if (isComplete) return [...resources];
+  if (isComplete || countMax !== undefined) return resources.slice(0, countMax);
   throw new ApiError({
     code: 'resource_exhausted',
     reason: 'TOO_MANY',

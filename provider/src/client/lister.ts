@@ -13,6 +13,8 @@ export interface ListQuestion {
   /** The paths of the fields to read; all without them. */
   readonly fields?: readonly string[];
   readonly pagesMax: number;
+  /** How many a page holds; as many as it may without it. */
+  readonly pageSize?: number;
 }
 
 /** A list, as far as it was read. */
@@ -24,13 +26,20 @@ export interface Listing {
 }
 
 /** The most that a page holds. */
-export const pageSize = 1000;
+export const pageSizeMax = 1000;
 
 /** Reads a list. Throws ApiError. */
 export async function listResources(
   caller: Caller,
   shape: ResourceShape,
-  { filter = '', orderBy = '', projectId = '', fields, pagesMax }: ListQuestion,
+  {
+    filter = '',
+    orderBy = '',
+    projectId = '',
+    fields,
+    pagesMax,
+    pageSize = pageSizeMax,
+  }: ListQuestion,
 ): Promise<Listing> {
   const method = standardMethod(shape, 'List');
   const resources: AnyResource[] = [];

@@ -57,6 +57,8 @@ export interface FindQuestion {
   readonly filter?: string;
   /** By id without it. */
   readonly orderBy?: string;
+  /** How many at most; without it all, or an error. */
+  readonly countMax?: number;
 }
 
 /** The control plane. Every method throws ApiError. */

@@ -6,12 +6,13 @@ import type { DataSourceShape } from '../schema/data-source-shape.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { computedShape } from '../schema/shape.js';
 import { parseReference } from '../value/reference.js';
-import { isObject, isUnknown, type ObjectValue, record, type Value } from '../value/value.js';
+import { isUnknown, type ObjectValue, record, type Value } from '../value/value.js';
 import type { Api } from './api.js';
 import { DiagnosticError, problem } from './diagnostic.js';
 import type { AnyResource } from './fields.js';
 import { resourceToData, resourceToValue } from './from-message.js';
 import { keepPrior } from './keep-prior.js';
+import { findByArguments, textEntry } from './list.js';
 import { formOf, originOf } from './origin.js';
 import type { Origin } from './private-state.js';
 
@@ -81,12 +82,7 @@ export async function readDataSource(
     const found = await readOne(source, config, api);
     return resourceToData(source.object, found);
   }
-  const found = await api.find(shape, {
-    ...textEntry('projectId', config['project_id']),
-    ...labelsEntry(config['labels']),
-    ...textEntry('filter', config['filter']),
-    orderBy: String(config['order_by'] ?? 'name'),
-  });
+  const found = await findByArguments(shape, { config, countMax: 0 }, api);
   const items = computedShape(shape.object);
   const values = found.map((one) => resourceToData(items, one));
   return record([...Object.entries(config), [shape.plural, values]]);
@@ -132,13 +128,4 @@ export function validateDataSource(source: DataSourceShape, config: ObjectValue)
 function defaultProject(shape: ResourceShape): Value {
   const json = shape.object.byName.get('project_id')?.behavior.default ?? '';
   return json === '' ? null : (JSON.parse(json) as Value);
-}
-
-function textEntry(key: string, value: Value | undefined): Record<string, string> {
-  return typeof value === 'string' ? { [key]: value } : {};
-}
-
-function labelsEntry(value: Value | undefined): { labels?: Record<string, string> } {
-  if (!isObject(value)) return {};
-  return { labels: Object.fromEntries(Object.entries(value).map(([k, v]) => [k, String(v)])) };
 }

@@ -30,7 +30,7 @@ export function contractMethods(): ContractMethod[] {
 }
 
 /** Fields of a request that the provider itself sets. */
-const ownFields = new Set(['request_id', 'validate_only', 'plan_id']);
+const ownFields = new Set(['request_id', 'validate_only', 'plan_id', 'etag']);
 
 /** The attributes for what a user gives in a request. Throws for a secret: none is kept apart. */
 export function requestAttributes({ input }: DescMethod): Attribute[] {

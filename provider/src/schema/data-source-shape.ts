@@ -1,7 +1,7 @@
 /**
  * The shapes of data sources: one that reads a resource by id or name, and one that lists a type.
  */
-import { own } from './own-attributes.js';
+import { listArguments } from './list-shape.js';
 import { type ResourceShape, typePrefix } from './resource-shape.js';
 import { type Attribute, computedShape, type ObjectShape, objectShape } from './shape.js';
 
@@ -15,7 +15,7 @@ export interface DataSourceShape {
 
 /** The data sources of a resource type: `limiquantix_vm` and `limiquantix_vms`. */
 export function dataSourceShapes(resource: ResourceShape): DataSourceShape[] {
-  return [oneShape(resource), listShape(resource)];
+  return [oneShape(resource), manyShape(resource)];
 }
 
 const askedBy: Readonly<Record<string, string>> = {
@@ -34,13 +34,8 @@ function oneShape(resource: ResourceShape): DataSourceShape {
   return { typeName: resource.typeName, kind: 'one', resource, object };
 }
 
-function listShape(resource: ResourceShape): DataSourceShape {
+function manyShape(resource: ResourceShape): DataSourceShape {
   const items = computedShape(resource.object);
-  const filters = ['labels', 'project_id'].flatMap((name): Attribute[] => {
-    const attribute = items.byName.get(name);
-    if (attribute === undefined) return [];
-    return [{ ...attribute, mode: 'optional', note: filterNotes[name] ?? '' }];
-  });
   const first = items.attributes[0];
   if (first === undefined) throw new Error(`${resource.typeName}: no attributes`);
   const found: Attribute = {
@@ -52,26 +47,6 @@ function listShape(resource: ResourceShape): DataSourceShape {
     field: undefined,
     note: 'What was found, in the order of `order_by`.',
   };
-  const object = objectShape(undefined, [...filters, ...questions, found]);
+  const object = objectShape(undefined, [...listArguments(resource), found]);
   return { typeName: typePrefix + resource.plural, kind: 'list', resource, object };
 }
-
-/** What a list can be asked for beside labels and a project, in the words of the API's List. */
-const questions: readonly Attribute[] = [
-  own(
-    'filter',
-    'string',
-    'Only those that fit: terms `path=value` joined by ` AND `, such as ' +
-      '`status.phase=running AND labels.app=web`.',
-  ),
-  own(
-    'order_by',
-    'string',
-    '`name`, `created_at` or `id`, with or without ` desc`; `name` without it.',
-  ),
-];
-
-const filterNotes: Readonly<Record<string, string>> = {
-  labels: 'Only those that have all of these labels.',
-  project_id: 'Only those of this project.',
-};

@@ -13,33 +13,30 @@ import {
   StringKind,
 } from '../../gen/tfplugin6_pb.js';
 import { typeJson } from '../value/type.js';
+import { actionShapes } from './action-shape.js';
 import { resourceShapes } from './all-shapes.js';
 import { dataSourceShapes } from './data-source-shape.js';
 import { type Comments, describeAttribute } from './describe.js';
 import { ephemeralShapes } from './ephemeral-shape.js';
 import { functionSchemas } from './function-schema.js';
+import { listShape } from './list-shape.js';
 import { providerArguments, providerDescription } from './provider-shape.js';
+import { serverCapabilities } from './server-capabilities.js';
 import { type Attribute, attributeType, type Collection, type ObjectShape } from './shape.js';
 
 type SchemaInit = MessageInitShape<typeof SchemaSchema>;
 type AttributeInit = MessageInitShape<typeof Schema_AttributeSchema>;
 
-/** What this provider can do beyond the least. */
-export const serverCapabilities = {
-  planDestroy: true,
-  getProviderSchemaOptional: true,
-  moveResourceState: false,
-  generateResourceConfig: true,
-};
-
 /** The answer to GetProviderSchema. Throws if the contract has what Terraform can't express. */
 export function providerSchema(): GetProviderSchemaResponse {
   const resourceSchemas: Record<string, SchemaInit> = {};
   const dataSourceSchemas: Record<string, SchemaInit> = {};
+  const listResourceSchemas: Record<string, SchemaInit> = {};
   for (const [typeName, shapeOf] of [...resourceShapes()].sort()) {
     const shape = shapeOf();
     const about = contractComments[shape.message.typeName] ?? '';
     resourceSchemas[typeName] = blockSchema(shape.object, about, shape.schemaVersion);
+    listResourceSchemas[typeName] = blockSchema(listShape(shape), `Finds them. ${about}`);
     for (const source of dataSourceShapes(shape)) {
       const verb = source.kind === 'one' ? 'Reads one by its id or name. ' : 'Lists them. ';
       dataSourceSchemas[source.typeName] = blockSchema(source.object, verb + about);
@@ -50,11 +47,18 @@ export function providerSchema(): GetProviderSchemaResponse {
     const { object, open } = shapeOf();
     ephemeralResourceSchemas[typeName] = blockSchema(object, methodComment(open));
   }
+  const actionSchemas: Record<string, { schema: SchemaInit }> = {};
+  for (const [typeName, shapeOf] of [...actionShapes()].sort()) {
+    const { request, method } = shapeOf();
+    actionSchemas[typeName] = { schema: blockSchema(request, methodComment(method)) };
+  }
   return create(GetProviderSchemaResponseSchema, {
     provider: configSchema(),
     resourceSchemas,
     dataSourceSchemas,
     ephemeralResourceSchemas,
+    listResourceSchemas,
+    actionSchemas,
     functions: functionSchemas(),
     serverCapabilities,
   });

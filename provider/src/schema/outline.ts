@@ -4,9 +4,11 @@
  */
 import { providerFunctions } from '../function/functions.js';
 import { typeJson } from '../value/type.js';
+import { actionShapes } from './action-shape.js';
 import { resourceShapes } from './all-shapes.js';
 import { dataSourceShapes } from './data-source-shape.js';
 import { ephemeralShapes } from './ephemeral-shape.js';
+import { listShape } from './list-shape.js';
 import type { ObjectShape } from './shape.js';
 
 /** `resource limiquantix_vm cpu.cores` → `number, required`; in alphabetical order. */
@@ -18,10 +20,15 @@ export function schemaOutline(): Outline {
   for (const shapeOf of resourceShapes().values()) {
     const shape = shapeOf();
     lines.push(...outlineOf(`resource ${shape.typeName} `, shape.object));
+    lines.push(...outlineOf(`list ${shape.typeName} `, listShape(shape)));
     lines.push([versionKey(shape.typeName), String(shape.schemaVersion)]);
     for (const source of dataSourceShapes(shape)) {
       lines.push(...outlineOf(`data ${source.typeName} `, source.object));
     }
+  }
+  for (const shapeOf of actionShapes().values()) {
+    const { typeName, request } = shapeOf();
+    lines.push(...outlineOf(`action ${typeName} `, request));
   }
   for (const shapeOf of ephemeralShapes().values()) {
     const { typeName, object } = shapeOf();

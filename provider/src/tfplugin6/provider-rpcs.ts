@@ -4,11 +4,13 @@
 
 import { DiagnosticError, problem } from '../engine/diagnostic.js';
 import { readDataSource, validateDataSource } from '../engine/read.js';
+import { providerFunctions } from '../function/functions.js';
 import { providerType } from '../schema/provider-shape.js';
+import { serverCapabilities } from '../schema/server-capabilities.js';
 import { isUnknown, type ObjectValue } from '../value/value.js';
 import { decodeObject, encodeDynamic } from './dynamic-value.js';
 import { told } from './resource-rpcs.js';
-import type { Rpcs } from './rpc.js';
+import type { Answer, Rpcs } from './rpc.js';
 import type { Connection, Session } from './session.js';
 
 /** The calls of this file. */
@@ -29,10 +31,27 @@ export interface ProviderEffects {
   readonly stop: () => void;
 }
 
+/** All that there is, by name. */
+async function metadata(session: Session): Promise<Answer<'getMetadata'>> {
+  const { ephemeralShapes } = await import('../schema/ephemeral-shape.js');
+  const { actionShapes } = await import('../schema/action-shape.js');
+  const named = (names: Iterable<string>) => [...names].sort().map((typeName) => ({ typeName }));
+  const resources = session.resourceNames();
+  return {
+    serverCapabilities,
+    resources: named(resources),
+    listResources: named(resources),
+    dataSources: named(session.dataSourceNames()),
+    ephemeralResources: named(ephemeralShapes().keys()),
+    actions: named(actionShapes().keys()),
+    functions: named(providerFunctions.keys()),
+  };
+}
+
 /** Makes the functions. */
 export function providerRpcs(session: Session, { connect, stop }: ProviderEffects): ProviderRpcs {
   return {
-    getMetadata: () => ({ diagnostics: [] }),
+    getMetadata: () => session.answer(() => metadata(session)),
 
     validateProviderConfig: ({ config }) =>
       session.answer(async () => {

@@ -5,8 +5,11 @@
 import { create, type DescMethod, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Provider } from '../../gen/tfplugin6_pb.js';
 import type { Method } from '../plugin/grpc-server.js';
+import { actionRpcs } from './action-rpcs.js';
 import { ephemeralRpcs } from './ephemeral-rpcs.js';
 import { functionRpcs } from './function-rpcs.js';
+import { identityRpcs } from './identity.js';
+import { listRpcs } from './list-rpcs.js';
 import { type ProviderEffects, providerRpcs } from './provider-rpcs.js';
 import { resourceRpcs } from './resource-rpcs.js';
 import type { AllRpcs } from './rpc.js';
@@ -24,6 +27,9 @@ export function providerService(
     ...providerRpcs(session, effects),
     ...functionRpcs(),
     ...ephemeralRpcs(session),
+    ...identityRpcs(session),
+    ...listRpcs(session),
+    ...actionRpcs(session),
   };
   const methods = new Map<string, Method>();
   for (const method of Provider.methods) {

@@ -16,6 +16,7 @@ import type { ResourceShape } from '../schema/resource-shape.js';
 import type { Value } from '../value/value.js';
 import { diagnosticsOf, encodePath } from './diagnostics.js';
 import { decodeObject, encodeDynamic, isNull } from './dynamic-value.js';
+import { identityEntry, identityId } from './identity.js';
 import type { Answer, Ask, Rpcs } from './rpc.js';
 import type { Session } from './session.js';
 
@@ -81,8 +82,10 @@ async function read(
     isCurrent(shape, kept.origin, session.api),
   );
   // Byte for byte what Terraform has.
-  if (same && currentState !== undefined)
-    return { newState: currentState, private: request.private };
+  if (same && currentState !== undefined) {
+    const identity = identityEntry('newIdentity', { id: kept.origin?.id ?? null });
+    return { newState: currentState, private: request.private, ...identity };
+  }
   const prior = decodeObject(currentState, shape.object.type);
   if (prior === null) return { newState: encodeDynamic(null), private: request.private };
   const found = await told(shape, attempt(prior['name'] ?? prior['id'] ?? ''), () =>
@@ -90,7 +93,11 @@ async function read(
   );
   if (found === null) return { newState: encodeDynamic(null), private: request.private };
   const { state, origin } = found;
-  return { newState: encodeDynamic(state), private: encodePrivate({ ...kept, origin }) };
+  return {
+    newState: encodeDynamic(state),
+    private: encodePrivate({ ...kept, origin }),
+    ...identityEntry('newIdentity', state),
+  };
 }
 
 async function plan(
@@ -114,6 +121,10 @@ async function plan(
     requiresReplace: planned.replace.map(encodePath),
     plannedPrivate: encodePrivate(planned.private),
     diagnostics: session.tell(planned.diagnostics),
+    // A new resource, and one that takes another's place, gets its identity when it is made.
+    ...(planned.planned !== null && planned.replace.length === 0
+      ? identityEntry('plannedIdentity', question.prior)
+      : {}),
   };
 }
 
@@ -123,11 +134,12 @@ async function plan(
  */
 function nothingToPlan(
   { hasUploads }: ResourceShape,
-  { priorState, proposedNewState, priorPrivate }: Ask<'planResourceChange'>,
+  { priorState, proposedNewState, priorPrivate, priorIdentity }: Ask<'planResourceChange'>,
 ): Answer<'planResourceChange'> | undefined {
   if (priorState === undefined || proposedNewState === undefined || isNull(priorState)) return;
   if (Buffer.compare(priorState.msgpack, proposedNewState.msgpack) !== 0 || hasUploads) return;
-  return { plannedState: priorState, plannedPrivate: priorPrivate };
+  const identity = priorIdentity === undefined ? {} : { plannedIdentity: priorIdentity };
+  return { plannedState: priorState, plannedPrivate: priorPrivate, ...identity };
 }
 
 async function apply(
@@ -149,23 +161,34 @@ async function apply(
       newState: encodeDynamic(applied.state),
       private: encodePrivate(applied.private),
       diagnostics: session.tell(applied.diagnostics),
+      ...identityEntry('newIdentity', applied.state),
     };
   } catch (error) {
     // Whatever was there is still what Terraform knows.
     const diagnostics = session.tell(diagnosticsOf(error));
-    const { priorState } = request;
-    return priorState === undefined ? { diagnostics } : { newState: priorState, diagnostics };
+    const { priorState, plannedIdentity } = request;
+    return {
+      ...(priorState === undefined ? {} : { newState: priorState }),
+      ...(plannedIdentity === undefined ? {} : { newIdentity: plannedIdentity }),
+      diagnostics,
+    };
   }
 }
 
 async function importState(
   session: Session,
-  { typeName, id }: Ask<'importResourceState'>,
+  { typeName, id: text, identity }: Ask<'importResourceState'>,
 ): Promise<Answer<'importResourceState'>> {
   const shape = await session.resource(typeName);
+  const id = identityId(identity) ?? text;
   const attempt = { verb: 'import', name: id } as const;
   const state = await told(shape, attempt, () => importResource(shape, id, session.api));
-  return { importedResources: [{ typeName, state: encodeDynamic(state) }] };
+  const imported = {
+    typeName,
+    state: encodeDynamic(state),
+    ...identityEntry('identity', state),
+  };
+  return { importedResources: [imported] };
 }
 
 async function generate(

@@ -8,6 +8,7 @@ import { type Check, createCheck } from '@limiquantix/proto/validation/check.js'
 import type { Api } from '../engine/api.js';
 import { type Diagnostic, DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { Files } from '../engine/files.js';
+import type { ActionShape } from '../schema/action-shape.js';
 import { type DataSourceShape, dataSourceShapes } from '../schema/data-source-shape.js';
 import type { EphemeralShape } from '../schema/ephemeral-shape.js';
 import { type ResourceShape, resourceShape, typePrefix } from '../schema/resource-shape.js';
@@ -124,6 +125,28 @@ export class Session {
     const shapeOf = ephemeralShapes().get(typeName);
     if (shapeOf === undefined) throw noSuchType(typeName);
     return shapeOf();
+  }
+
+  /** An action's shape. Throws DiagnosticError for one that there isn't. */
+  async action(typeName: string): Promise<ActionShape> {
+    const { actionShapes } = await import('../schema/action-shape.js');
+    const shapeOf = actionShapes().get(typeName);
+    if (shapeOf === undefined) throw noSuchType(typeName);
+    return shapeOf();
+  }
+
+  /** Terraform's names of all resource types. */
+  resourceNames(): string[] {
+    return Object.entries(lazyTypes).flatMap(([type, { readOnly }]) =>
+      readOnly ? [] : [typePrefix + type],
+    );
+  }
+
+  /** Terraform's names of all data sources. */
+  dataSourceNames(): string[] {
+    return Object.entries(lazyTypes).flatMap(([type, { readOnly, plural }]) =>
+      readOnly ? [] : [typePrefix + type, typePrefix + plural],
+    );
   }
 
   /** Takes note of something that must be made useless at the end, whatever happens. */

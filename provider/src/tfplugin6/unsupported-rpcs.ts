@@ -3,9 +3,12 @@
  * provider whose schema names none; whoever does gets a proper answer.
  */
 import { problem } from '../engine/diagnostic.js';
+import type { ActionRpcs } from './action-rpcs.js';
 import { encodeDiagnostics } from './diagnostics.js';
 import type { EphemeralRpcs } from './ephemeral-rpcs.js';
 import type { FunctionRpcs } from './function-rpcs.js';
+import type { IdentityRpcs } from './identity.js';
+import type { ListRpcs } from './list-rpcs.js';
 import type { ProviderRpcs } from './provider-rpcs.js';
 import type { ResourceRpcs } from './resource-rpcs.js';
 import type { AllRpcs, Rpcs } from './rpc.js';
@@ -14,20 +17,22 @@ import type { AllRpcs, Rpcs } from './rpc.js';
 export type UnsupportedRpcs = Rpcs<
   Exclude<
     keyof AllRpcs,
-    keyof ResourceRpcs | keyof ProviderRpcs | keyof FunctionRpcs | keyof EphemeralRpcs
+    | keyof ResourceRpcs
+    | keyof ProviderRpcs
+    | keyof FunctionRpcs
+    | keyof EphemeralRpcs
+    | keyof IdentityRpcs
+    | keyof ListRpcs
+    | keyof ActionRpcs
   >
 >;
 
 /** Makes the functions. */
 export function unsupportedRpcs(): UnsupportedRpcs {
   return {
-    getResourceIdentitySchemas: () => ({}),
     getStates: () => refused('state stores'),
-    upgradeResourceIdentity: () => refused('resource identities'),
     moveResourceState: ({ sourceTypeName }) =>
       refused(`taking over the state of another type (${sourceTypeName})`),
-    validateListResourceConfig: () => refused('list resources'),
-    listResource: () => only({ diagnostic: refused('list resources').diagnostics }),
     validateStateStoreConfig: () => refused('state stores'),
     configureStateStore: () => refused('state stores'),
     readStateBytes: () => only(refused('state stores')),
@@ -35,9 +40,6 @@ export function unsupportedRpcs(): UnsupportedRpcs {
     lockState: () => refused('state stores'),
     unlockState: () => refused('state stores'),
     deleteState: () => refused('state stores'),
-    validateActionConfig: () => refused('actions'),
-    planAction: () => refused('actions'),
-    invokeAction: () => only({ type: { case: 'completed' as const, value: refused('actions') } }),
   };
 }
 

@@ -1,0 +1,7 @@
+list "limiquantix_image" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}

@@ -1,0 +1,7 @@
+list "limiquantix_node" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}

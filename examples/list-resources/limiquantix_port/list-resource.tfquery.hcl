@@ -1,0 +1,7 @@
+list "limiquantix_port" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}

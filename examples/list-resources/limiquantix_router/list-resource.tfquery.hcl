@@ -1,0 +1,7 @@
+list "limiquantix_router" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}

@@ -1,0 +1,7 @@
+list "limiquantix_storage_pool" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}

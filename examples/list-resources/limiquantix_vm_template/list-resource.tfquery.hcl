@@ -1,0 +1,7 @@
+list "limiquantix_vm_template" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}

@@ -1,0 +1,7 @@
+list "limiquantix_vpn" "all" {
+  provider = limiquantix
+
+  config {
+    order_by = "name"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = limiquantix_vm.web
+  identity = {
+    id = "01936912-f000-7000-8000-000000000001"
+  }
+}
