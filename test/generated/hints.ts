@@ -56,6 +56,6 @@ export const elsewhere: Readonly<Record<string, string>> = {
   'vm_fleet vm.nics': "a fleet's machines share no port: tried under vm",
   'vm_fleet vm.source': 'a blueprint is made from no other source: refused by admission',
   'vm_template vm.source': 'a template is made from no other source: refused by admission',
-  'vm_fleet template_id': 'takes the place of vm, which is not supported yet: see the README',
+  'vm_fleet template_id': 'takes the place of vm: test/acceptance/fleet-terraform.test.ts',
   'image source': 'a new content is a new image: test/acceptance/provider/lifecycle.test.ts',
 };

@@ -8,6 +8,7 @@ import { Code } from '@connectrpc/connect';
 import type { AdmissionResult, ChildWrite } from '../decide/admission.js';
 import { intentChanges } from '../resource/changes.js';
 import { LimiError } from '../resource/error.js';
+import type { AdmissionLookup } from '../resource/lookup.js';
 import { specReferences } from '../resource/references.js';
 import type { AnyResource, AnyStatus } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
@@ -36,6 +37,8 @@ export interface Admission {
   readonly createdBy: string;
   /** The transaction that it becomes a part of; one of its own without it. */
   readonly plan?: WritePlan | undefined;
+  /** What was decided of a new resource before: fields of its first status. */
+  readonly decided?: Partial<AnyStatus>;
 }
 
 /** Decides on a new or changed resource and plans its transaction. Throws what admission throws. */
@@ -43,28 +46,43 @@ export function admit(context: ApiContext, admission: Admission): Admitted {
   const { type, next, previous } = admission;
   const result = decide(context, admission);
   const plan = admission.plan ?? new WritePlan();
-  const status = result.resource.status ?? (create(type.status) as AnyStatus);
+  const first = result.resource.status ?? (create(type.status) as AnyStatus);
+  const status = admission.decided === undefined ? first : { ...first, ...admission.decided };
   const resource = { ...result.resource, status };
   if (previous === undefined) plan.create(type, resource);
   else plan.update(type, resource, previous);
   if (result.children.length > childrenMax) throw tooManyChildren(type, next, result);
   for (const child of result.children) planChild(context, plan, child, admission.createdBy);
   plan.claim(result.claims, result.releases);
+  if (result.room !== undefined) plan.keepRoom(resource.id, result.room);
   return { resource, plan, verdict: result.verdict ?? { reasons: [] } };
 }
 
-function decide(context: ApiContext, { type, next, previous }: Admission): AdmissionResult {
+function decide(context: ApiContext, { type, next, previous, plan }: Admission): AdmissionResult {
   const admitType = context.admission.get(type.type);
   if (admitType === undefined) return { resource: next, children: [], claims: [], releases: [] };
   return admitType({
     next: previous === undefined ? withoutStatus(next) : next,
     previous,
-    lookup: context.view,
+    lookup: plan === undefined ? context.view : withClaims(context.view, plan),
     newId: context.newId,
     nowMs: context.nowMs(),
     random: context.random,
     validate: context.validate,
+    capacity: context.capacity,
   });
+}
+
+/** The view, with what is claimed already in a transaction that isn't committed yet. */
+function withClaims(view: AdmissionLookup, plan: WritePlan): AdmissionLookup {
+  return {
+    get: (type, id) => view.get(type, id),
+    list: (type) => view.list(type),
+    referrers: (type, id) => view.referrers(type, id),
+    nowMs: () => view.nowMs(),
+    findByName: (options) => view.findByName(options),
+    claimant: (key) => plan.claimant(key) ?? view.claimant(key),
+  };
 }
 
 function withoutStatus(resource: AnyResource): AnyResource {

@@ -3,7 +3,9 @@
  * that was answered before. No operation reads the clock, chance or ids from anywhere else.
  */
 import { Code } from '@connectrpc/connect';
+import type { VmFleet } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
 import type { AdmissionTable } from '../decide/admission.js';
+import { type Capacity, roomKeptFor } from '../decide/capacity.js';
 import type { Clock } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
@@ -20,6 +22,8 @@ export interface ApiContext {
   readonly store: Store;
   readonly view: View;
   readonly admission: AdmissionTable;
+  /** What the nodes have to give; follows the view. */
+  readonly capacity: Capacity;
   /** What the backends can do. */
   readonly support: Support;
   readonly validate: Validate;
@@ -54,6 +58,27 @@ export function mustFind(
 }
 
 /**
+ * Commits, and holds the room that the plan keeps from now on: what is decided until the view has
+ * the commit finds it taken.
+ */
+async function commitHolding(
+  { store, view, capacity }: ApiContext,
+  plan: WritePlan,
+): Promise<CommitResult> {
+  const { occupancy } = capacity;
+  for (const [id, room] of plan.rooms) occupancy.reserve(id, room);
+  let result: CommitResult | undefined;
+  try {
+    result = await store.commit(plan.transaction());
+    return result;
+  } finally {
+    for (const id of result?.ok === true ? [] : plan.rooms.keys()) {
+      occupancy.reserve(id, roomKeptFor(view.get<VmFleet>('vm_fleet', id)));
+    }
+  }
+}
+
+/**
  * Plans and commits until the commit goes through: `attempt` gets a view that has every commit so
  * far, and returns a plan or, where nothing is to be written, undefined. What it throws ends it.
  */
@@ -65,7 +90,7 @@ export async function commitPlan<T extends { readonly plan: WritePlan | undefine
     await freshen(context);
     const outcome = await attempt();
     if (outcome.plan === undefined) return { outcome, revision: undefined };
-    const result: CommitResult = await context.store.commit(outcome.plan.transaction());
+    const result = await commitHolding(context, outcome.plan);
     if (result.ok) return { outcome, revision: result.revision };
   }
   throw new LimiError({

@@ -3,7 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
 import { deletionKey } from '../resource/keys.js';
 import { decodeText } from '../resource/record.js';
-import type { AnyResource } from '../resource/resource.js';
+import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { Store } from '../store/store.js';
 import { refuseUsed } from './admit.js';
@@ -84,10 +84,14 @@ function refuseProtected(type: ResourceType, resource: AnyResource): void {
   });
 }
 
+/** Owners that make anew what is deleted of theirs: deleting it there means just that. */
+const remaking: ReadonlySet<TypeName> = new Set(['vm_fleet']);
+
 function refuseOwned(context: ApiContext, type: ResourceType, resource: AnyResource): void {
   const { owner } = resource;
   const found = owner && context.view.get(owner.type, owner.id);
   if (owner === undefined || found === undefined || found.deletionRequestedAt !== undefined) return;
+  if (remaking.has(owner.type)) return;
   const { label } = context.types.get(owner.type);
   throw new LimiError({
     code: Code.FailedPrecondition,

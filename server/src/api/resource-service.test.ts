@@ -3,8 +3,9 @@
  * is only its spec, which is made from the contract's rules.
  */
 import { randomBytes } from 'node:crypto';
-import type { Message } from '@bufbuild/protobuf';
+import { create, type Message } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { NodePhase, NodeStatusSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -102,9 +103,19 @@ beforeAll(async () => {
     admission,
     random: () => randomBytes(4).readUInt32LE(0) / 2 ** 32,
   });
+  await makeRoom();
   for (const name of typesOfUsers) specs[name] = await leastSpec(name, 0, dependency);
 });
 afterAll(() => installation.stop());
+
+/** A node that fleets find room on, in a world where no agent says what it has. */
+async function makeRoom(): Promise<void> {
+  const { resource } = await api(contractTypes.get('node')).create({ name: 'roomy', spec: {} });
+  const memory = { totalMib: 65_536n };
+  const status = { phase: NodePhase.READY, cpu: { total: 64 }, memory };
+  const key = { type: 'node', id: resource.id };
+  await installation.writer.writeStatus(key, () => create(NodeStatusSchema, status));
+}
 
 const made = new Map<string, Promise<string>>();
 

@@ -17,6 +17,7 @@ import {
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { type AdmissionTable, admissionTable } from '../decide/admission.js';
+import { Capacity } from '../decide/capacity.js';
 import { claimsOf } from '../decide/claims.js';
 import { CertificateAuthority } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
@@ -128,12 +129,15 @@ async function openContext(
   const store = openSqliteStore({ path, nowMs, historyRevisionsMax, eventsKeptMax });
   const onFailure = (error: unknown) => errors.push(String(error));
   const view = new View({ store, types: contractTypes, clock, onFailure, claimsOf });
+  const capacity = new Capacity();
+  view.onChange((change) => capacity.changed(change));
   await view.start();
   return {
     types: contractTypes,
     store,
     view,
     admission: options.admission ?? admissionTable(),
+    capacity,
     support: { refusal: () => undefined, isObject: () => false },
     validate,
     newId: createIds({ nowMs, randomBytes }),

@@ -5,6 +5,7 @@
  */
 
 import type { Claim } from '../decide/admission.js';
+import type { Usage } from '../decide/occupancy.js';
 import {
   childPrefix,
   claimIndexKey,
@@ -20,9 +21,12 @@ import type { Requirement, Transaction, Write } from '../store/store.js';
 
 /** A transaction in the making. */
 export class WritePlan {
+  /** The room that is kept, by resource. */
+  readonly rooms = new Map<string, ReadonlyMap<string, Usage>>();
   readonly #require = new Map<string, Requirement>();
   readonly #writes = new Map<string, Write>();
   readonly #created = new Set<string>();
+  readonly #claimants = new Map<string, string>();
 
   /**
    * Stores a new resource. It fails if its name is taken, or what it refers to is gone or going.
@@ -87,10 +91,26 @@ export class WritePlan {
     }
     for (const { key, ownerId } of claims) {
       if (!released.has(key)) this.require({ kind: 'absent', key });
+      this.#claimants.set(key, ownerId);
       const value = encodeText(ownerId);
       this.write({ kind: 'put', key, value });
       this.write({ kind: 'put', key: claimIndexKey(ownerId, key), value });
     }
+  }
+
+  /** Keeps room on nodes for what a resource will make, from the commit on. */
+  keepRoom(id: string, room: ReadonlyMap<string, Usage>): void {
+    this.rooms.set(id, room);
+  }
+
+  /** Who takes a claim here; undefined for nobody. */
+  claimant(key: string): string | undefined {
+    return this.#claimants.get(key);
+  }
+
+  /** How many keys are written. */
+  get size(): number {
+    return this.#writes.size;
   }
 
   /** Adds a requirement. */

@@ -5,16 +5,17 @@
 import { AgentHub } from '../api/agent-hub.js';
 import type { ApiContext } from '../api/api-context.js';
 import { EventRecorder } from '../api/event-recorder.js';
+import { FleetWriter } from '../api/fleet-writer.js';
 import { ForcedDeletions } from '../api/forced-deletions.js';
 import { StatusWriter } from '../api/status-writer.js';
 import { operationRules } from '../decide/operation-rules.js';
-import { Allocation } from '../drivers/control/allocation.js';
 import { NodeControlDriver } from '../drivers/control/node.js';
 import type { NodeLinks } from '../drivers/control/node-links.js';
 import { objectDriver, supportedDriver } from '../drivers/control/object.js';
 import { OperationControlDriver } from '../drivers/control/operation.js';
 import { StoragePoolControlDriver } from '../drivers/control/storage-pool.js';
 import { VmControlDriver } from '../drivers/control/vm.js';
+import { VmFleetControlDriver } from '../drivers/control/vm-fleet.js';
 import { VmTemplateControlDriver } from '../drivers/control/vm-template.js';
 import { VolumeControlDriver } from '../drivers/control/volume.js';
 import { LibraryImageDriver } from '../drivers/library/image.js';
@@ -70,8 +71,7 @@ export function startControl(options: ControlOptions): Control {
   });
   const links = linksOf({ hub, forced, view });
   const failures = new FailureLog(log);
-  const allocation = new Allocation();
-  const { drivers, images } = makeDrivers({ ...options, writer, links, allocation, poke });
+  const { drivers, images } = makeDrivers({ ...options, writer, links, poke });
   const loop: Loop = new Loop({
     drivers,
     lookup: view,
@@ -81,7 +81,6 @@ export function startControl(options: ControlOptions): Control {
     logFailure: (key, generation, error) => failures.failed(key, generation, error),
   });
   const follow = (change: ViewChange): void => {
-    allocation.changed(change);
     forced.changed(change);
     hub.changed(change);
     loop.changed(change);
@@ -128,24 +127,33 @@ function linksOf(parts: {
 interface DriverParts extends ControlOptions {
   readonly writer: StatusWriter;
   readonly links: NodeLinks;
-  readonly allocation: Allocation;
   readonly poke: Poke;
 }
 
 function makeDrivers(parts: DriverParts) {
-  const { links, allocation, writer, poke, clock, library } = parts;
+  const { links, writer, poke, clock, library, context } = parts;
+  const { capacity } = context;
+  const fleets = new FleetWriter(context);
   const northbound = new NorthboundView(parts.northbound, poke);
   const images = new LibraryImageDriver({ library, links, clock, poke });
   const own = [
-    new NodeControlDriver(links, allocation),
+    new NodeControlDriver(links, capacity),
     new VmTemplateControlDriver(),
+    new VmFleetControlDriver({
+      capacity,
+      newId: context.newId,
+      validate: context.validate,
+      vmType: context.types.get('vm'),
+      write: (fleet, batch) => fleets.write(fleet, batch),
+      requestDeletion: (key) => writer.requestDeletion(key),
+    }),
     new StoragePoolControlDriver(links),
     images,
     new VolumeControlDriver(links),
     new NetworkDriver(northbound),
     new PortDriver(northbound),
     new VmControlDriver({
-      allocation,
+      capacity,
       links,
       requestDeletion: (key) => writer.requestDeletion(key),
       disown: (key) => writer.disown(key),

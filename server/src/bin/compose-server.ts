@@ -24,6 +24,7 @@ import { registerUploads } from '../api/upload-service.js';
 import { Uploads } from '../api/uploads.js';
 import { createValidate } from '../api/validation.js';
 import { admission } from '../decide/admission-table.js';
+import { Capacity } from '../decide/capacity.js';
 import { claimsOf } from '../decide/claims.js';
 import { fullSupport, realSupport } from '../drivers/support.js';
 import { CertificateAuthority, type KeyPair } from '../identity/certificate-authority.js';
@@ -170,11 +171,16 @@ async function openContext(
   const types = contractTypes;
   const onFailure = (err: unknown): void => log.error('the view lost the store', { err });
   const view = new View({ store, types, clock, onFailure, claimsOf });
+  const capacity = new Capacity();
+  view.onChange((change) => capacity.changed(change));
   await view.start();
   onStop(() => view.stop());
   const support = options.simulate === 0 ? realSupport : fullSupport;
   const validate = createValidate();
-  return { types, store, view, admission, support, validate, newId, nowMs, clock, random };
+  return {
+    ...{ types, store, view, admission, capacity, support, validate },
+    ...{ newId, nowMs, clock, random },
+  };
 }
 
 interface ApiParts {

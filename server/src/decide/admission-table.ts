@@ -1,5 +1,6 @@
 /** Which admission each type has. A type without a row is stored as the user wrote it. */
 import { type AdmissionTable, admissionTable, admits } from './admission.js';
+import { admitFleet } from './admit-fleet.js';
 import { admitNetwork } from './admit-network.js';
 import { admitPort } from './admit-port.js';
 import { admitVm } from './admit-vm.js';
@@ -10,6 +11,7 @@ import { admitVolume } from './admit-volume.js';
 export const admission: AdmissionTable = admissionTable(
   admits('vm', admitVm),
   admits('vm_template', admitVmTemplate),
+  admits('vm_fleet', admitFleet),
   admits('volume', admitVolume),
   admits('network', admitNetwork),
   admits('port', admitPort),

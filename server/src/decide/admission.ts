@@ -7,6 +7,8 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
+import type { Capacity } from './capacity.js';
+import type { Usage } from './occupancy.js';
 
 /** What admission decides on. */
 export interface AdmissionInput<R extends AnyResource = AnyResource> {
@@ -28,6 +30,8 @@ export interface AdmissionInput<R extends AnyResource = AnyResource> {
   readonly random: () => number;
   /** Throws INVALID_ARGUMENT where a message breaks a rule of the contract. */
   readonly validate: Validate;
+  /** What the nodes have to give; as it was when the admission ends. */
+  readonly capacity: Capacity;
 }
 
 /** Checks a message against the contract's rules; throws INVALID_ARGUMENT for what breaks one. */
@@ -63,6 +67,8 @@ export interface AdmissionResult<R extends AnyResource = AnyResource> {
   readonly claims: readonly Claim[];
   /** Keys to give back. Keys of a removed resource are given back without this. */
   readonly releases: readonly Claim[];
+  /** Room that is kept on nodes, by their ids, for what the resource will make. */
+  readonly room?: ReadonlyMap<string, Usage>;
   /** For people and for `validate_only`. */
   readonly verdict?: { readonly nodeId?: string; readonly reasons: readonly string[] };
 }

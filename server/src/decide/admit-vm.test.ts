@@ -10,6 +10,7 @@ import { LimiError } from '../resource/error.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import { admitVm } from './admit-vm.js';
+import { Capacity } from './capacity.js';
 import { claimsOf } from './claims.js';
 
 const validate = createValidate();
@@ -82,7 +83,17 @@ function admit(next: VirtualMachine, previous?: VirtualMachine, world = worldOf(
     ids += 1;
     return `new-${ids}`;
   };
-  return admitVm({ next, previous, lookup: world, newId, nowMs: 0, random: () => 0, validate });
+  const capacity = Capacity.of(world);
+  return admitVm({
+    next,
+    previous,
+    lookup: world,
+    newId,
+    nowMs: 0,
+    random: () => 0,
+    validate,
+    capacity,
+  });
 }
 
 function refusal(run: () => unknown): LimiError {

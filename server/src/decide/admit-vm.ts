@@ -4,7 +4,6 @@
  */
 import { create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import {
   type DiskVolumeSpec,
   type NicSpec,
@@ -28,7 +27,7 @@ import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { AdmissionInput, AdmissionResult, ChildWrite, Claim } from './admission.js';
 import { decidePort } from './admit-port.js';
 import { refuseSmallVolume } from './admit-volume.js';
-import { candidateOf, constraintsOf, demandOf } from './candidates.js';
+import { constraintsOf, demandOf } from './candidates.js';
 import { refuseImpossible } from './placement.js';
 import { type Resolved, resolveSource } from './vm-source.js';
 import { usesDevice, withWholeSpec } from './whole-spec.js';
@@ -71,11 +70,9 @@ function wholeInput(input: Input, { resolvedSpec }: Resolved): Input {
 }
 
 /** Refuses what would fit on no node, even an empty one. */
-function refuseTooLarge({ next, lookup }: Input): void {
+function refuseTooLarge({ next, lookup, capacity }: Input): void {
   if (next.spec === undefined) return;
-  const none = { vcpus: 0, memoryMib: 0 };
-  const nodes = lookup.list<Node>('node').filter((node) => node.status?.memory !== undefined);
-  const candidates = nodes.map((node) => candidateOf(node, none));
+  const candidates = capacity.candidates().filter(({ reported }) => reported);
   const reasons = refuseImpossible(demandOf(next.spec), constraintsOf(next, lookup), candidates);
   if (reasons === undefined) return;
   const byMemory = reasons.some((reason) => reason.includes('memory'));

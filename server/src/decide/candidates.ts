@@ -39,6 +39,7 @@ export function candidateOf(node: Node, used: Demand): Candidate {
     taints: Object.entries(spec?.taints ?? {}).map(([key, { value = '', effect }]) => {
       return { key, value, effect };
     }),
+    reported: node.status?.memory !== undefined,
     ready: node.status?.phase === NodePhase.READY,
     schedulable: of('schedulable') && isServing,
     capacity: {
@@ -105,13 +106,16 @@ function volumeChecks(volume: Volume, lookup: Lookup): ((node: Candidate) => str
   }
   const pool = lookup.get<StoragePool>('storage_pool', volume.spec?.poolId ?? '');
   if (pool === undefined) return [() => `the pool of volume ${volume.name} is unknown`];
-  return [
-    (node) => {
-      if (!isSpanned(pool, node)) return `storage pool ${pool.name} does not span it`;
-      const there = pool.status?.nodes[node.id];
-      if (there?.ready === true) return undefined;
-      const why = there === undefined || there.message === '' ? '' : ` (${there.message})`;
-      return `storage pool ${pool.name} is not ready there${why}`;
-    },
-  ];
+  return [poolCheck(pool)];
+}
+
+/** Whether a node can have a volume in a pool. */
+export function poolCheck(pool: StoragePool): (node: Candidate) => string | undefined {
+  return (node) => {
+    if (!isSpanned(pool, node)) return `storage pool ${pool.name} does not span it`;
+    const there = pool.status?.nodes[node.id];
+    if (there?.ready === true) return undefined;
+    const why = there === undefined || there.message === '' ? '' : ` (${there.message})`;
+    return `storage pool ${pool.name} is not ready there${why}`;
+  };
 }

@@ -54,6 +54,16 @@ export function refuseFixedAddress(subnet: Ipv4SubnetSpec, address: string): str
   return undefined;
 }
 
+/** How many addresses a subnet gives in all, those in use included. */
+export function addressesOf(subnet: Ipv4SubnetSpec): number {
+  const pools = poolsOf(subnet);
+  const inPools = [...reservedAddresses(subnet)].filter((address) => {
+    const value = parseIpv4(address) ?? 0;
+    return pools.some(({ first, last }) => value >= first && value <= last);
+  });
+  return pools.reduce((sum, pool) => sum + sizeOf(pool), 0) - inPools.length;
+}
+
 /** A MAC address in QEMU's locally administered range. */
 export function decideMac(
   isTaken: (mac: string) => boolean,

@@ -58,12 +58,12 @@ function affinityRules(
     if (counts.size === 0) return [];
     const required = effective(AffinityRuleSchema, rule, 'required');
     const word = kind === 'near' ? 'affinity' : 'anti_affinity';
+    const where = rule.topologyLabel === undefined ? '' : ` by the label ${rule.topologyLabel}`;
+    const what = kind === 'near' ? 'is not near the machines' : 'is near machines';
+    const why = `${what} of ${word} rule ${name}${where}`;
     const against = (node: Candidate): string | undefined => {
       const isNear = counts.has(domainOf(node, rule.topologyLabel) ?? '');
-      if (isNear === (kind === 'near')) return undefined;
-      const where = rule.topologyLabel === undefined ? '' : ` by the label ${rule.topologyLabel}`;
-      const what = kind === 'near' ? 'is not near the machines' : 'is near machines';
-      return `${what} of ${word} rule ${name}${where}`;
+      return isNear === (kind === 'near') ? undefined : why;
     };
     return [{ required, against }];
   });
@@ -95,14 +95,17 @@ function spreadRules({ vm, placement, occupancy, candidates }: NeighbourQuestion
 function repellingRules({ vm, occupancy, candidates }: NeighbourQuestion): NeighbourRule[] {
   const repelled = occupancy.repelled(vm);
   if (repelled.length === 0) return [];
-  const labelsOf = new Map(candidates.map((node) => [node.id, node]));
   const closed = new Map<string | undefined, Set<string>>();
-  for (const { nodeId, topologyLabel } of repelled) {
-    const node = labelsOf.get(nodeId);
-    const domain = node === undefined ? undefined : domainOf(node, topologyLabel);
-    if (domain === undefined) continue;
+  for (const { nodeIds, topologyLabel } of repelled) {
     const domains = closed.get(topologyLabel) ?? new Set();
-    closed.set(topologyLabel, domains.add(domain));
+    closed.set(topologyLabel, domains);
+    for (const id of topologyLabel === undefined ? nodeIds : []) domains.add(id);
+    if (topologyLabel === undefined) continue;
+    const there = new Set(nodeIds);
+    for (const node of candidates) {
+      const domain = there.has(node.id) ? node.labels[topologyLabel] : undefined;
+      if (domain !== undefined) domains.add(domain);
+    }
   }
   return [...closed].map(([label, domains]) => ({
     required: true,
@@ -122,8 +125,8 @@ function byDomain(
   counts: ReadonlyMap<string, number>,
   candidates: readonly Candidate[],
   topologyLabel: string | undefined,
-): Map<string, number> {
-  if (topologyLabel === undefined || counts.size === 0) return new Map(counts);
+): ReadonlyMap<string, number> {
+  if (topologyLabel === undefined || counts.size === 0) return counts;
   const domains = new Map<string, number>();
   for (const node of candidates) {
     const count = counts.get(node.id);

@@ -25,6 +25,8 @@ export interface Candidate {
   /** Its labels, and where it stands. */
   readonly labels: { readonly [key: string]: string };
   readonly taints: readonly Taint[];
+  /** Whether its agent has said what it has. */
+  readonly reported?: boolean;
   readonly ready: boolean;
   readonly schedulable: boolean;
   /** What the node gives in all: after overcommit and without what is reserved. */
@@ -84,15 +86,9 @@ export function decidePlacement(
   constraints: Constraints,
   candidates: readonly Candidate[],
 ): Placement {
-  const reasons: string[] = [];
-  let best: Scored | undefined;
-  for (const node of candidates) {
-    const judgement = judgeNode(node, demand, constraints);
-    if (judgement.kind === 'against') reasons.push(`${node.name}: ${judgement.reason}`);
-    else if (best === undefined || isBetter({ node, judgement }, best)) best = { node, judgement };
-  }
+  const best = bestOf(demand, constraints, candidates);
   if (best === undefined) {
-    return { kind: 'rejected', reasons: reasons.length > 0 ? reasons : ['there is no node yet'] };
+    return { kind: 'rejected', reasons: reasonsAgainst(demand, constraints, candidates) };
   }
   const { node, judgement } = best;
   const percent = Math.round(judgement.load * 100);
@@ -102,6 +98,53 @@ export function decidePlacement(
     nodeId: node.id,
     reasons: [`${node.name}: the least loaded that fits, ${percent} % with this machine${unmet}`],
   };
+}
+
+/** Nodes whose reasons are told. */
+const reasonsMax = 64;
+
+/** Why each node can't take the machine, of the first ones. */
+function reasonsAgainst(
+  demand: Demand,
+  constraints: Constraints,
+  candidates: readonly Candidate[],
+): readonly string[] {
+  if (candidates.length === 0) return ['there is no node yet'];
+  const reasons = candidates.slice(0, reasonsMax).flatMap((node) => {
+    const reason = reasonAgainst(node, demand, constraints);
+    return reason === undefined ? [] : [`${node.name}: ${reason}`];
+  });
+  const more = candidates.length - reasonsMax;
+  return more > 0 ? [...reasons, `and ${more} more nodes`] : reasons;
+}
+
+/**
+ * The best of thousands of nodes: numbers are compared first, and what is costly to judge only for
+ * a node that would be better.
+ */
+function bestOf(
+  demand: Demand,
+  constraints: Constraints,
+  candidates: readonly Candidate[],
+): Scored | undefined {
+  let best: Scored | undefined;
+  let loadToBeat = Number.POSITIVE_INFINITY;
+  for (const node of candidates) {
+    const { capacity, used } = node;
+    const vcpus = used.vcpus + demand.vcpus;
+    const memoryMib = used.memoryMib + demand.memoryMib;
+    if (vcpus > capacity.vcpus || memoryMib > capacity.memoryMib) continue;
+    if (vcpus / capacity.vcpus > loadToBeat || memoryMib / capacity.memoryMib > loadToBeat)
+      continue;
+    const judgement = judgeNode(node, demand, constraints);
+    if (judgement.kind === 'against') continue;
+    const scored = { node, judgement };
+    if (best !== undefined && !isBetter(scored, best)) continue;
+    best = scored;
+    // A node that meets every wish is beaten by an emptier one alone.
+    if (judgement.unmet === 0 && judgement.unwelcome === 0) loadToBeat = judgement.load;
+  }
+  return best;
 }
 
 /** Judges one node. */
@@ -138,16 +181,18 @@ export function refuseImpossible(
   constraints: Constraints,
   candidates: readonly Candidate[],
 ): readonly string[] | undefined {
-  const empty = candidates.map((node) => ({
-    ...node,
-    taints: [],
-    ready: true,
-    schedulable: true,
-    used: { vcpus: 0, memoryMib: 0 },
-  }));
-  if (empty.length === 0) return undefined;
-  const placement = decidePlacement(demand, { ...constraints, neighbours: [], checks: [] }, empty);
-  return placement.kind === 'rejected' ? placement.reasons : undefined;
+  if (candidates.length === 0) return undefined;
+  const alone = { ...constraints, neighbours: [], checks: [] };
+  const emptied = (node: Candidate): Candidate => {
+    const used = { vcpus: 0, memoryMib: 0 };
+    return { ...node, taints: [], ready: true, schedulable: true, used };
+  };
+  const couldTake = (node: Candidate): boolean =>
+    demand.vcpus <= node.capacity.vcpus &&
+    demand.memoryMib <= node.capacity.memoryMib &&
+    reasonAgainst(emptied(node), demand, alone) === undefined;
+  if (candidates.some(couldTake)) return undefined;
+  return reasonsAgainst(demand, alone, candidates.slice(0, reasonsMax).map(emptied));
 }
 
 function reasonAgainst(

@@ -36,8 +36,15 @@ const namesShownMax = 8;
 export function fillTemplate(use: TemplateUse): VirtualMachineSpec {
   const { template } = use;
   const values = valuesOf(use);
-  const vm = template.spec?.vm ?? create(VirtualMachineSpecSchema);
-  return replaceTexts(VirtualMachineSpecSchema, vm, {
+  return fillParameters(template.spec?.vm ?? create(VirtualMachineSpecSchema), values);
+}
+
+/** A spec with values in place of the parameters that its texts name. */
+export function fillParameters(
+  spec: VirtualMachineSpec,
+  values: ReadonlyMap<string, string>,
+): VirtualMachineSpec {
+  return replaceTexts(VirtualMachineSpecSchema, spec, {
     path: 'spec.vm',
     replace: (text) => text.replaceAll(placeholder, (whole, name) => values.get(name) ?? whole),
   });

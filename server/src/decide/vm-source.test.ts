@@ -15,6 +15,7 @@ import type { AnyResource } from '../resource/resource.js';
 import { contractTypes } from '../resource/type-registry.js';
 import { admitVm } from './admit-vm.js';
 import { admitVmTemplate } from './admit-vm-template.js';
+import { Capacity } from './capacity.js';
 import { asTold } from './desired.js';
 
 const id = (n: number): string => `01890000-0000-7000-8000-${String(n).padStart(12, '0')}`;
@@ -63,6 +64,7 @@ function admit(
     nowMs: 0,
     random: () => 0,
     validate: createValidate(),
+    capacity: new Capacity(),
   });
 }
 

@@ -11,6 +11,7 @@ import {
   NodeStatusSchema,
 } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import type { Capacity } from '../../decide/capacity.js';
 import type { Usage } from '../../decide/occupancy.js';
 import type {
   Difference,
@@ -23,7 +24,6 @@ import type { ViewChange } from '../../reconcile/loop.js';
 import { patched } from '../../resource/patched.js';
 import { notReady, ready } from '../../resource/ready.js';
 import type { ResourceKey } from '../../resource/resource.js';
-import type { Allocation } from './allocation.js';
 import type { NodeLinks } from './node-links.js';
 
 /** `last_heartbeat_at` is written at most this often. */
@@ -45,12 +45,12 @@ export class NodeControlDriver
   readonly type = 'node';
   readonly runsOn = 'control-plane';
   readonly #links: NodeLinks;
-  readonly #allocation: Allocation;
+  readonly #capacity: Capacity;
   readonly #allocationWrittenMs = new Map<string, number>();
 
-  constructor(links: NodeLinks, allocation: Allocation) {
+  constructor(links: NodeLinks, capacity: Capacity) {
     this.#links = links;
-    this.#allocation = allocation;
+    this.#capacity = capacity;
   }
 
   async observe(node: Node, lookup: Lookup): Promise<Observed> {
@@ -60,7 +60,7 @@ export class NodeControlDriver
     return {
       connected: this.#links.isConnected(node.id),
       lastHeardMs: this.#links.lastHeardMs(node.id),
-      used: this.#allocation.occupancy.usedOf(node.id),
+      used: { ...this.#capacity.occupancy.usedOf(node.id) },
       allocationDue,
     };
   }

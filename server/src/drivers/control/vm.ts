@@ -10,9 +10,9 @@ import {
   type VirtualMachineStatus,
   VirtualMachineStatusSchema,
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
-import { candidateOf, constraintsOf, demandOf } from '../../decide/candidates.js';
-import { neighbourRules } from '../../decide/neighbours.js';
-import { decidePlacement, type Placement } from '../../decide/placement.js';
+import type { Capacity } from '../../decide/capacity.js';
+import { placeMachine } from '../../decide/place-machine.js';
+import type { Placement } from '../../decide/placement.js';
 import { judgeVm } from '../../decide/vm-readiness.js';
 import { wholeSpecOf } from '../../decide/whole-spec.js';
 import type {
@@ -25,12 +25,11 @@ import type {
 import type { ViewChange } from '../../reconcile/loop.js';
 import { patched } from '../../resource/patched.js';
 import type { AnyResource, ResourceKey } from '../../resource/resource.js';
-import type { Allocation } from './allocation.js';
 import type { NodeLinks } from './node-links.js';
 
 /** What the driver works with. */
 export interface VmDriverOptions {
-  readonly allocation: Allocation;
+  readonly capacity: Capacity;
   readonly links: NodeLinks;
   /** Requests the deletion of a resource; idempotent. */
   readonly requestDeletion: (key: ResourceKey) => Promise<void>;
@@ -91,7 +90,7 @@ export class VmControlDriver
 
   /** The guest goes first, then what the machine owns, then the machine itself. */
   async remove(vm: VirtualMachine, lookup: Lookup): Promise<Removal> {
-    const { links, requestDeletion, disown, allocation } = this.#options;
+    const { links, requestDeletion, disown, capacity } = this.#options;
     const status = patched(VirtualMachineStatusSchema, vm.status, {
       observedGeneration: vm.generation,
       phase: VirtualMachinePhase.DELETING,
@@ -110,7 +109,7 @@ export class VmControlDriver
       return { gone: false, waitingFor: `${owned.length} volumes and ports`, status };
     }
     this.#waiting.delete(vm.id);
-    allocation.occupancy.release(vm.id);
+    capacity.occupancy.release(vm.id);
     return { gone: true };
   }
 
@@ -131,16 +130,10 @@ export class VmControlDriver
   }
 
   #place(vm: VirtualMachine, lookup: Lookup): Placement {
-    const { occupancy } = this.#options.allocation;
-    const spec = wholeSpecOf(vm);
-    if (spec === undefined) return { kind: 'rejected', reasons: ['it has no spec'] };
+    const { capacity } = this.#options;
+    const { occupancy } = capacity;
     occupancy.release(vm.id);
-    const candidates = lookup
-      .list<Node>('node')
-      .map((node) => candidateOf(node, occupancy.usedOf(node.id)));
-    const rules = neighbourRules({ vm, placement: spec.placement, occupancy, candidates });
-    const constraints = constraintsOf(vm, lookup, rules);
-    const placement = decidePlacement(demandOf(spec), constraints, candidates);
+    const placement = placeMachine(vm, { lookup, capacity });
     if (placement.kind === 'placed') {
       occupancy.hold(vm, placement.nodeId);
       this.#waiting.delete(vm.id);
