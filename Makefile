@@ -62,8 +62,9 @@ proto-lint: proto-breaking ## Lint the contract, check its format and that it br
 proto-breaking:
 	@scripts/proto-breaking.sh
 
-docs: ## Write the reference in docs/ from the contract and the examples
+docs: ## Write the reference in docs/ from the contract, the examples and the command line
 	@npm run --silent docs --workspace provider
+	@npm run --silent docs --workspace server
 
 build: ## Bundle what ships: the limiquantix command and the Terraform provider
 	@npm run --silent build
@@ -72,6 +73,7 @@ check: ## Types, lint and format
 	tsc -p . && tsc -p constructs && tsc -p examples
 	biome check .
 	npm run --silent docs --workspace provider -- --check
+	npm run --silent docs --workspace server -- --check
 	terraform fmt -check -recursive examples
 
 fmt: ## Format everything

@@ -3,7 +3,7 @@
  * made from the options that every client command has.
  */
 import type { Transport } from '@connectrpc/connect';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Environment, ProfileArguments } from './profile.js';
 
 /** The process around a command. */
@@ -24,20 +24,36 @@ export interface Output {
   readonly write: (text: string) => void;
 }
 
+const controlPlane = 'Which control plane:';
+
 /** Adds the options that say where the control plane is. */
 export function withProfileOptions(command: Command): Command {
-  return command
-    .option('--profile <file>', 'profile file with endpoint, CA and token')
-    .option('--endpoint <url>', "the control plane's URL")
-    .option('--token <token>', 'API token')
-    .option('--ca-certificate <pem-or-file>', "the CA's certificate");
+  const options: [flags: string, text: string][] = [
+    ['--profile <file>', 'profile file with endpoint, CA and token'],
+    ['--endpoint <url>', "the control plane's URL"],
+    ['--token <token>', 'API token'],
+    ['--ca-certificate <pem-or-file>', "the CA's certificate"],
+  ];
+  return withGroup(command, controlPlane, options);
 }
 
 /** Adds the options that say which project is meant. */
 export function withProjectOptions(command: Command): Command {
-  return withProfileOptions(command)
-    .option('--project <name>', 'the project that is meant, by name or id')
-    .option('-A, --all-projects', 'all projects, even where the profile names one');
+  return withGroup(withProfileOptions(command), controlPlane, [
+    ['--project <name>', 'the project that is meant, by name or id'],
+    ['-A, --all-projects', 'all projects, even where the profile names one'],
+  ]);
+}
+
+function withGroup(
+  command: Command,
+  heading: string,
+  options: readonly (readonly [flags: string, text: string])[],
+): Command {
+  for (const [flags, text] of options) {
+    command.addOption(new Option(flags, text).helpGroup(heading));
+  }
+  return command;
 }
 
 /** The transport to the control plane that the options and the environment name. */

@@ -51,10 +51,9 @@ export function tokenCommand(cli: Cli): Command {
   return command;
 }
 
-/** The command `node`. */
-export function nodeCommand(cli: Cli): Command {
-  const command = new Command('node').description('hosts');
-  withProfileOptions(command.command('join-token'))
+/** `join-token`, a command of `node`. */
+export function joinTokenCommand(cli: Cli): Command {
+  return withProfileOptions(new Command('join-token'))
     .description('make a token that lets hosts join; it is shown this once')
     .option('--node-name <name>', 'the one node that may join with it')
     .option('--expires <duration>', 'after how long it expires (default: 1h)', parseDuration)
@@ -68,7 +67,6 @@ export function nodeCommand(cli: Cli): Command {
       });
       cli.stdout.write(`${token}\n`);
     });
-  return command;
 }
 
 async function tokens(cli: Cli, options: ProfileArguments): Promise<Client<typeof TokenService>> {

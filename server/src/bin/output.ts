@@ -68,7 +68,8 @@ export async function tableOptions(
 export const isColoured = ({ stdout, env }: Cli): boolean =>
   stdout.isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
-function jsonText(documents: readonly Document[], isOne: boolean): string {
+/** Documents as JSON: a list, or the one that was asked for. */
+export function jsonText(documents: readonly Document[], isOne: boolean): string {
   const value = isOne && documents.length === 1 ? documents[0] : documents;
   // What a double can't hold exactly is text, as in the protobuf JSON format.
   const exact = (_: string, item: unknown) => (typeof item === 'bigint' ? String(item) : item);

@@ -1,6 +1,8 @@
 /** The commands of `limiquantix`, and what the process ends with. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import type { Cli } from './cli.js';
+import { completionCommands } from './completion-command.js';
+import { examplesHelp } from './examples.js';
 import { version } from './version.js';
 
 /**
@@ -31,18 +33,33 @@ const groups: readonly Group[] = [
     ],
     load: async (cli) => (await import('./standard-commands.js')).standardCommands(cli),
   },
-  { names: ['node'], load: async (cli) => [(await import('./command-token.js')).nodeCommand(cli)] },
   {
     names: ['token'],
     load: async (cli) => [(await import('./command-token.js')).tokenCommand(cli)],
   },
   { names: ['lab'], load: async (cli) => [(await import('./command-lab.js')).labCommand(cli)] },
+  {
+    names: ['completion', '__complete'],
+    load: async (cli) => completionCommands(cli, () => createProgram(cli, undefined)),
+  },
   { names: ['version'], load: async (cli) => [versionCommand(cli)] },
 ];
 
 interface Group {
   readonly names: readonly string[];
   readonly load: (cli: Cli) => Promise<readonly Command[]>;
+}
+
+/** The commands of resource types; more than one hundred, so made only where they are asked for. */
+async function resourceCommands(cli: Cli, name: string | undefined): Promise<readonly Command[]> {
+  const [{ methodCommand, methodCommands }, { joinTokenCommand }] = await Promise.all([
+    import('./method-commands.js'),
+    import('./command-token.js'),
+  ]);
+  const one = name === undefined ? undefined : methodCommand(cli, name);
+  const commands = one === undefined ? methodCommands(cli) : [one];
+  commands.find((command) => command.name() === 'node')?.addCommand(joinTokenCommand(cli));
+  return commands;
 }
 
 /** Runs the command that the arguments name; resolves with the exit code. */
@@ -68,12 +85,31 @@ export async function createProgram(cli: Cli, name: string | undefined): Promise
       outputError: (text, write) => write(text.replace(/^error: /, 'limiquantix: ')),
     })
     .showSuggestionAfterError();
-  const asked = groups.filter(({ names }) => name !== undefined && names.includes(name));
-  const isVersion = name === '--version' || name === '-V';
-  for (const group of asked.length > 0 || isVersion ? asked : groups) {
-    for (const command of await group.load(cli)) program.addCommand(inherit(command, program));
+  for (const command of await commandsFor(cli, name)) {
+    const isHidden = command.name().startsWith('__');
+    program.addCommand(inherit(command, program), { hidden: isHidden });
   }
+  addExamples(program, []);
   return program;
+}
+
+/** The commands that a first word asks for: one, or all where it is none of them. */
+async function commandsFor(cli: Cli, name: string | undefined): Promise<Command[]> {
+  if (name === '--version' || name === '-V') return [];
+  const asked = groups.filter(({ names }) => name !== undefined && names.includes(name));
+  const loaded = await Promise.all(
+    (asked.length > 0 ? asked : groups).map(({ load }) => load(cli)),
+  );
+  const commands = loaded.flat();
+  if (asked.length > 0) return commands;
+  const ofTypes = await resourceCommands(cli, name);
+  return ofTypes.length === 1 ? [...ofTypes] : [...commands, ...ofTypes];
+}
+
+function addExamples(command: Command, words: readonly string[]): void {
+  const text = examplesHelp(words);
+  if (text !== '') command.addHelpText('after', text);
+  for (const child of command.commands) addExamples(child, [...words, child.name()]);
 }
 
 async function endWith(cli: Cli, error: unknown): Promise<number> {
@@ -101,6 +137,10 @@ const versionText = (): string => `limiquantix ${version} (Node ${process.versio
 /** A command that is added has not the settings of the one that it is added to. */
 function inherit(command: Command, parent: Command): Command {
   command.copyInheritedSettings(parent);
+  // Help has groups in the order of the options: what a command takes comes before what all take.
+  const isShared = ({ helpGroupHeading }: Option): number =>
+    helpGroupHeading === undefined ? 0 : 1;
+  (command.options as Option[]).sort((one, other) => isShared(one) - isShared(other));
   for (const child of command.commands) inherit(child, command);
   return command;
 }

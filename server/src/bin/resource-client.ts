@@ -77,7 +77,7 @@ export class ResourceClient {
     const found: AnyResource[] = [];
     let pageToken = '';
     do {
-      const answer = await this.#call(method, { ...wordsOf(selection), pageSize, pageToken });
+      const answer = await this.call(method, { ...wordsOf(selection), pageSize, pageToken });
       found.push(...(read(answer, response) as AnyResource[]));
       pageToken = String((answer as unknown as { nextPageToken: unknown }).nextPageToken);
     } while (pageToken !== '');
@@ -135,13 +135,13 @@ export class ResourceClient {
     const { method, request } = paths === undefined ? creation : update;
     const mask = paths === undefined ? {} : { updateMask: { paths: [...paths] } };
     const fields = { [request.localName]: resource, ...mask, validateOnly: true, planId };
-    const answer = await this.#call(method, fields);
+    const answer = await this.call(method, fields);
     return (answer as unknown as { verdict?: Verdict }).verdict;
   }
 
   /** Requests a deletion. */
   async delete(type: ResourceType, id: string, force = false): Promise<void> {
-    await this.#call(writeMethodsOf(type).delete.method, { id, force });
+    await this.call(writeMethodsOf(type).delete.method, { id, force });
   }
 
   /**
@@ -155,7 +155,7 @@ export class ResourceClient {
     let fromRevision = 0n;
     for (;;) {
       try {
-        for await (const { revision, ...event } of this.#stream(type, selection, fromRevision)) {
+        for await (const { revision, ...event } of this.#changes(type, selection, fromRevision)) {
           fromRevision = revision;
           yield event;
         }
@@ -168,29 +168,50 @@ export class ResourceClient {
     }
   }
 
-  async *#stream(
+  async *#changes(
     type: ResourceType,
     selection: Selection & { readonly signal: AbortSignal },
     fromRevision: bigint,
   ): AsyncGenerator<ResourceEvent & { readonly revision: bigint }> {
     const { method, response } = type.methods.watch;
     const input = create(method.input, { ...wordsOf(selection), fromRevision });
+    for await (const event of this.stream(method, input, selection.signal)) {
+      const { type: kind, revision } = event as unknown as { type: EventType; revision: bigint };
+      const resource = read(event, response) as AnyResource | undefined;
+      const isBookmark = kind === EventType.BOOKMARK;
+      yield { type: kind, resource: isBookmark ? undefined : resource, revision };
+    }
+  }
+
+  /** Calls any method; `fields` are the request's, or the request. */
+  async call(method: DescMethod, fields: Fields | Message): Promise<Message> {
+    const { message } = await this.#transport.unary(
+      method as Parameters<Transport['unary']>[0],
+      undefined,
+      callTimeoutMs,
+      undefined,
+      create(method.input, fields as Fields),
+    );
+    return message;
+  }
+
+  /** Calls a method that answers with a stream, until the signal aborts. */
+  async *stream(
+    method: DescMethod,
+    request: Message,
+    signal: AbortSignal,
+  ): AsyncGenerator<Message> {
     // A stream that nobody reads any more would keep its connection, and so the process.
     const end = new AbortController();
     try {
       const { message } = await this.#transport.stream(
         method as Parameters<Transport['stream']>[0],
-        AbortSignal.any([selection.signal, end.signal]),
+        AbortSignal.any([signal, end.signal]),
         undefined,
         undefined,
-        only(input),
+        only(request),
       );
-      for await (const event of message) {
-        const { type: kind, revision } = event as unknown as { type: EventType; revision: bigint };
-        const resource = read(event, response) as AnyResource | undefined;
-        const isBookmark = kind === EventType.BOOKMARK;
-        yield { type: kind, resource: isBookmark ? undefined : resource, revision };
-      }
+      yield* message as AsyncIterable<Message>;
     } finally {
       end.abort();
     }
@@ -199,23 +220,12 @@ export class ResourceClient {
   /** The first names of a type, to tell which could have been meant. */
   async #names(type: ResourceType, { projectId }: Selection): Promise<string[]> {
     const { method, response } = type.methods.list;
-    const answer = await this.#call(method, { ...wordsOf({ projectId }), pageSize });
+    const answer = await this.call(method, { ...wordsOf({ projectId }), pageSize });
     return (read(answer, response) as AnyResource[]).map(({ name }) => name);
   }
 
   async #one(method: DescMethod, fields: Fields, response: DescField): Promise<AnyResource> {
-    return read(await this.#call(method, fields), response) as AnyResource;
-  }
-
-  async #call(method: DescMethod, fields: Fields): Promise<Message> {
-    const { message } = await this.#transport.unary(
-      method as Parameters<Transport['unary']>[0],
-      undefined,
-      callTimeoutMs,
-      undefined,
-      create(method.input, fields),
-    );
-    return message;
+    return read(await this.call(method, fields), response) as AnyResource;
   }
 }
 

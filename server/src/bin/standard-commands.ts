@@ -64,14 +64,28 @@ function getCommand(cli: Cli): Command {
     .argument('<type>', 'a type such as vm, several as vms,networks, or type/name')
     .argument('[names...]', 'names or ids; without any, all of the type')
     .addOption(outputOption())
-    .option(
-      '--sort-by <field>',
-      'order by a field, such as status.phase; -created_at for newest first',
-    )
+    .addOption(sortOption())
     .action(async (type: string, names: string[], options: GetOptions) => {
       const { get } = await import('./get.js');
       await get(cli, [type, ...names], options);
     });
+}
+
+/** `list`, as a type's own command: what `get` shows of it. */
+export function listCommand(cli: Cli, type: string): Command {
+  return selecting(new Command('list'))
+    .description('show them, as get does')
+    .addOption(outputOption())
+    .addOption(sortOption())
+    .action(async (options: GetOptions) => {
+      const { get } = await import('./get.js');
+      await get(cli, [type], options);
+    });
+}
+
+function sortOption(): Option {
+  const text = 'order by a field, such as status.phase; -created_at for the newest first';
+  return new Option('--sort-by <field>', text);
 }
 
 function describeCommand(cli: Cli): Command {
