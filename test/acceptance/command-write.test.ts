@@ -1,7 +1,8 @@
 /** The commands that change resources: apply, diff, edit, wait, delete, with what they tell. */
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandLine } from '../harness/command-line.js';
+import { emptyImage } from '../harness/empty-image.js';
 
 jest.setTimeout(60_000);
 
@@ -108,6 +109,31 @@ it('refuses a file that is older than what is there, and says how to go on', asy
   const { code, stderr } = await apply(old.replace('app: web', 'app: mine'));
   expect(code).toBe(5);
   expect(stderr).toContain('without the line "etag:" the file is applied over it');
+});
+
+it('uploads the file that a document names, once, and needs it no more afterwards', async () => {
+  const path = emptyImage(join(command.directory, 'guest.qcow2'));
+  const image = (more = '', file = path) =>
+    `type: image\nname: guest\nspec:\n  source:\n    upload: { file: ${file}${more} }\n`;
+  const missing = await apply(image('', '/no/such/file'));
+  expect([missing.code, missing.stdout]).toEqual([2, '']);
+  expect(missing.stderr).toContain(
+    'stdin:5: spec.source.upload.file names "/no/such/file", which can\'t be read: there is no such file',
+  );
+  const other = await apply(image(`, sha256: ${'ab'.repeat(32)}`));
+  expect(other.stderr).toMatch(
+    /spec.source.upload.sha256 is (ab){32}, but the file ".*" has [0-9a-f]{64}/,
+  );
+  expect(await apply(image())).toEqual({
+    code: 0,
+    stdout: 'image/guest created\nimage/guest uploaded\n',
+    stderr: '',
+  });
+  expect((await run(['wait', 'image/guest', '--timeout', '30s'])).code).toBe(0);
+  expect((await apply(image())).stdout).toBe('image/guest unchanged\n');
+  const { stdout: printed } = await run(['get', 'image', 'guest', '-o', 'yaml']);
+  await rm(path);
+  expect((await apply(printed)).stdout).toBe('image/guest unchanged\n');
 });
 
 describe('edit', () => {

@@ -14,6 +14,7 @@ import { errorAt, fillReferences, prepare } from './prepare.js';
 import { openSession, type Session } from './session.js';
 import type { ApplyOptions } from './standard-commands.js';
 import { tellError } from './tell-error.js';
+import { uploadFiles } from './upload-files.js';
 import {
   carryOut,
   maskOf,
@@ -46,6 +47,7 @@ export async function applyFiles(cli: Cli, options: ApplyOptions): Promise<void>
       if (options.output === undefined) {
         cli.stdout.write(`${prepared.title} ${word}${cost === '' ? '' : `: ${cost}`}\n`);
       }
+      await uploadFiles(session, prepared.type, { resource: step.wanted, id: resource.id });
     } catch (error) {
       tellLeft(
         cli,

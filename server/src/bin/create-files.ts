@@ -6,6 +6,7 @@ import { render } from './output.js';
 import { errorAt, fillReferences, type Prepared, prepare } from './prepare.js';
 import { openSession } from './session.js';
 import type { FileOptions } from './standard-commands.js';
+import { uploadFiles } from './upload-files.js';
 
 /** Creates each resource, what is referred to first; tells each that was created. */
 export async function createFromFiles(cli: Cli, options: FileOptions): Promise<void> {
@@ -25,6 +26,7 @@ export async function createFromFiles(cli: Cli, options: FileOptions): Promise<v
       throw errorAt(one, error);
     }
     if (options.output === undefined) cli.stdout.write(`${one.title} created\n`);
+    await uploadFiles(session, one.type, { resource: one.resource, id: ids.get(one.key) ?? '' });
   }
   const format = options.output;
   if (format === undefined) return;

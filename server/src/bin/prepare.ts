@@ -12,6 +12,7 @@ import { type Manifest, type Mistake, mistaken, parsePath } from './documents.js
 import { nameSlots, type ReferenceSlot } from './reference-slots.js';
 import { projectIdOf, type Session } from './session.js';
 import { violationsOf } from './tell-error.js';
+import { fillFileFacts } from './upload-files.js';
 
 /** A manifest that can be sent, when what it refers to in the same files was. */
 export interface Prepared {
@@ -123,6 +124,9 @@ class Preparation {
         this.#mistake(manifest, slot.path, `refers to nothing: ${what}`);
         slot.set(someId);
       }
+    }
+    for (const { path, message } of await fillFileFacts(type, resource)) {
+      this.#mistake(manifest, path, message);
     }
     this.#checkRules(manifest);
     return { manifest, type, resource, title, waitsFor, key };

@@ -184,11 +184,15 @@ export class ResourceClient {
   }
 
   /** Calls any method; `fields` are the request's, or the request. */
-  async call(method: DescMethod, fields: Fields | Message): Promise<Message> {
+  async call(
+    method: DescMethod,
+    fields: Fields | Message,
+    timeoutMs = callTimeoutMs,
+  ): Promise<Message> {
     const { message } = await this.#transport.unary(
       method as Parameters<Transport['unary']>[0],
       undefined,
-      callTimeoutMs,
+      timeoutMs,
       undefined,
       create(method.input, fields as Fields),
     );
