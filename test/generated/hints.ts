@@ -11,6 +11,9 @@ export const fieldSamples: Values = {
   'limiquantix.network.v1.AddressSetSpec.addresses': [['10.0.0.7'], ['10.0.0.8', '10.1.0.0/16']],
   'limiquantix.network.v1.Ipv6AddressRange.first': ['fd00:99:1::20', 'fd00:99:1::21'],
   'limiquantix.network.v1.Ipv6AddressRange.last': ['fd00:99:1::200', 'fd00:99:1::201'],
+  // Projects that exist.
+  'limiquantix.identity.v1.RoleBindingSpec.project_name': ['default', 'other'],
+  'limiquantix.identity.v1.PolicySpec.project_names': [['default'], ['default', 'other']],
   // The name of a least object's only pool.
   'limiquantix.network.v1.Listener.pool': ['alpha'],
   'limiquantix.compute.v1.CpuSpec.pinning': [{ '0': '0' }, { '0': '1' }],

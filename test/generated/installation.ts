@@ -5,6 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { ProjectSchema } from '@limiquantix/proto/identity/v1/project_pb.js';
 import { startService } from '../../provider/src/bin/service.js';
 import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
@@ -58,6 +60,8 @@ export class GeneratedInstallation {
       const labels = { zone: 'a', rack: 'b' };
       await client.update(contractTypes.get('node'), { ...node, labels }, ['labels']);
     }
+    const other = create(ProjectSchema, { name: 'other', spec: {} });
+    await client.create(contractTypes.get('project'), other);
     return new GeneratedInstallation(directory, server, core, client);
   }
 

@@ -17,6 +17,10 @@ import { texts } from './texts.js';
 /** The id of the n-th resource of a type that others refer to. */
 export type Dependency = (type: string, n: number) => Promise<string>;
 
+/** Projects that exist. */
+const projectsOf = (attribute: Attribute): readonly Value[] | undefined =>
+  nameOf(attribute).endsWith('.project_id') ? ['default', 'other'] : undefined;
+
 /** Makes values. */
 export class Samples {
   constructor(private readonly dependency: Dependency) {}
@@ -24,7 +28,7 @@ export class Samples {
   /** The n-th value for an attribute. Throws where there aren't so many. */
   async value(attribute: Attribute, n: number): Promise<Value> {
     const { collection } = attribute;
-    const hinted = fieldSamples[nameOf(attribute)];
+    const hinted = fieldSamples[nameOf(attribute)] ?? projectsOf(attribute);
     if (hinted !== undefined) return pick(hinted, n, attribute);
     if (collection === 'one') return this.element(attribute, n);
     const { minItems = 1, rules } = sizeOf(attribute);

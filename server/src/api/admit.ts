@@ -5,7 +5,9 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import { mayRead } from '../decide/access.js';
 import type { AdmissionResult, ChildWrite } from '../decide/admission.js';
+import type { Shortfall } from '../decide/quota.js';
 import { intentChanges } from '../resource/changes.js';
 import { LimiError } from '../resource/error.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
@@ -14,6 +16,8 @@ import type { AnyResource, AnyStatus } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { ApiContext } from './api-context.js';
 import { changedHeader, deletedHeader, newHeader } from './header.js';
+import { heedQuota, quotaExceeded } from './heed-quota.js';
+import { requireProjects } from './projects.js';
 import { WritePlan } from './write-plan.js';
 
 /** Children of one admission. */
@@ -24,7 +28,9 @@ export interface Admitted {
   /** The resource as it is stored if the plan is committed. */
   readonly resource: AnyResource;
   readonly plan: WritePlan;
-  readonly verdict: NonNullable<AdmissionResult['verdict']>;
+  readonly verdict: NonNullable<AdmissionResult['verdict']> & {
+    readonly shortfalls: readonly Shortfall[];
+  };
 }
 
 /** What to admit. */
@@ -39,6 +45,8 @@ export interface Admission {
   readonly plan?: WritePlan | undefined;
   /** What was decided of a new resource before: fields of its first status. */
   readonly decided?: Partial<AnyStatus>;
+  /** Whether it is only told what would be: what there is not enough of is in the verdict then. */
+  readonly validateOnly?: boolean;
 }
 
 /** Decides on a new or changed resource and plans its transaction. Throws what admission throws. */
@@ -55,7 +63,10 @@ export function admit(context: ApiContext, admission: Admission): Admitted {
   for (const child of result.children) planChild(context, plan, child, admission.createdBy);
   plan.claim(result.claims, result.releases);
   if (result.room !== undefined) plan.keepRoom(resource.id, result.room);
-  return { resource, plan, verdict: result.verdict ?? { reasons: [] } };
+  if (previous === undefined) requireProjects(context, plan, { type, resource });
+  const shortfalls = heedQuota(context, plan, type);
+  if (shortfalls.length > 0 && admission.validateOnly !== true) throw quotaExceeded(shortfalls);
+  return { resource, plan, verdict: { reasons: [], ...result.verdict, shortfalls } };
 }
 
 function decide(context: ApiContext, { type, next, previous, plan }: Admission): AdmissionResult {
@@ -123,12 +134,19 @@ function planChild(
 export function refuseUsed(context: ApiContext, type: ResourceType, resource: AnyResource): void {
   const users = usersOf(context, resource);
   if (users.length === 0) return;
-  const shown = users.slice(0, usersShownMax).join(', ');
-  const more = users.length > usersShownMax ? ` and ${users.length - usersShownMax} more` : '';
+  const { access, view: lookup } = context;
+  const seen = users.filter((user) => mayRead(access, { ...user, lookup })).slice(0, usersShownMax);
+  const names = seen.map(
+    ({ type: { label }, resource: user }) => `${label} ${JSON.stringify(user.name)}`,
+  );
+  const unnamed = users.length - seen.length;
+  const shown = [...names, ...(unnamed > 0 ? [`${unnamed} more`] : [])]
+    .join(', ')
+    .replace(/, (\d+ more)$/, ' and $1');
   throw new LimiError({
     code: Code.FailedPrecondition,
     reason: 'IN_USE',
-    message: `${type.label} ${JSON.stringify(resource.name)} is in use by ${shown}${more}; remove those first`,
+    message: `${type.label} ${JSON.stringify(resource.name)} is in use by ${shown}; remove those first`,
   });
 }
 
@@ -137,17 +155,21 @@ const usersShownMax = 10;
 /**
  * Everything whose spec refers to a resource, by name; what is owned by another user is left out.
  */
-function usersOf({ types, view }: ApiContext, resource: AnyResource): string[] {
-  const users: { readonly label: string; readonly user: AnyResource }[] = [];
+function usersOf({ types, view }: ApiContext, resource: AnyResource): User[] {
+  const users: User[] = [];
   for (const type of types.types) {
     for (const user of view.referrers(type.type, resource.id)) {
       const refers = specReferences(type, user).some(({ id }) => id === resource.id);
-      if (refers && user.id !== resource.id) users.push({ label: type.label, user });
+      if (refers && user.id !== resource.id) users.push({ type, resource: user });
     }
   }
-  const ids = new Set(users.map(({ user }) => user.id));
-  const apart = users.filter(({ user }) => user.owner === undefined || !ids.has(user.owner.id));
-  return apart.map(({ label, user }) => `${label} ${JSON.stringify(user.name)}`);
+  const ids = new Set(users.map((user) => user.resource.id));
+  return users.filter(({ resource: { owner } }) => owner === undefined || !ids.has(owner.id));
+}
+
+interface User {
+  readonly type: ResourceType;
+  readonly resource: AnyResource;
 }
 
 function childGone(type: ResourceType, child: AnyResource): LimiError {

@@ -4,6 +4,7 @@
  */
 import { Code } from '@connectrpc/connect';
 import type { VmFleet } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
+import { type Access, mayRead } from '../decide/access.js';
 import type { AdmissionTable } from '../decide/admission.js';
 import { type Capacity, roomKeptFor } from '../decide/capacity.js';
 import type { Clock } from '../reconcile/clock.js';
@@ -13,6 +14,8 @@ import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Support } from '../resource/unsupported.js';
 import type { CommitResult, Store } from '../store/store.js';
 import type { View } from '../view/view.js';
+import type { Turns } from './turns.js';
+import type { Usage } from './usage.js';
 import type { Validate } from './validation.js';
 import type { WritePlan } from './write-plan.js';
 
@@ -32,6 +35,12 @@ export interface ApiContext {
   readonly nowMs: () => number;
   readonly clock: Clock;
   readonly random: () => number;
+  /** What may be done: what the caller may, or everything where the control plane itself acts. */
+  readonly access: Access;
+  /** What the resources of projects take of their quotas. */
+  readonly usage: Usage;
+  /** Whose turn it is with what only one transaction can take at a time. */
+  readonly turns: Turns;
 }
 
 /** How often an operation is tried anew because others wrote what it was based on. */
@@ -42,20 +51,24 @@ export async function freshen({ store, view }: Pick<ApiContext, 'store' | 'view'
   await view.settled(await store.revision());
 }
 
-/** The resource as the view has it. Throws NOT_FOUND where there is none. */
+/** The resource as the view has it. Throws NOT_FOUND where there is none that may be read. */
 export function mustFind(
-  context: Pick<ApiContext, 'view'>,
+  { view, access }: Pick<ApiContext, 'view' | 'access'>,
   type: ResourceType,
   id: string,
 ): AnyResource {
-  const resource = context.view.get(type.type, id);
-  if (resource !== undefined) return resource;
-  throw new LimiError({
+  const resource = view.get(type.type, id);
+  if (resource !== undefined && mayRead(access, { type, resource, lookup: view })) return resource;
+  throw notFound(type.label, id);
+}
+
+/** The error for a resource that doesn't exist, or that who asks may not know of. */
+export const notFound = (label: string, id: string): LimiError =>
+  new LimiError({
     code: Code.NotFound,
     reason: 'NOT_FOUND',
-    message: `there is no ${type.label} with the id ${JSON.stringify(id)}`,
+    message: `there is no ${label} with the id ${JSON.stringify(id)}`,
   });
-}
 
 /**
  * Commits, and holds the room that the plan keeps from now on: what is decided until the view has
@@ -86,12 +99,23 @@ export async function commitPlan<T extends { readonly plan: WritePlan | undefine
   context: ApiContext,
   attempt: () => Promise<T> | T,
 ): Promise<{ readonly outcome: T; readonly revision: bigint | undefined }> {
-  for (let tries = 0; tries < admissionRetriesMax; tries += 1) {
-    await freshen(context);
-    const outcome = await attempt();
-    if (outcome.plan === undefined) return { outcome, revision: undefined };
-    const result = await commitHolding(context, outcome.plan);
-    if (result.ok) return { outcome, revision: result.revision };
+  let endTurn: (() => void) | undefined;
+  try {
+    for (let tries = 0; tries < admissionRetriesMax; tries += 1) {
+      await freshen(context);
+      const outcome = await attempt();
+      const { plan } = outcome;
+      if (plan === undefined) return { outcome, revision: undefined };
+      if (plan.turn !== undefined && endTurn === undefined) {
+        // Made anew when it is its turn: those before it have changed what it is based on.
+        endTurn = await context.turns.take(plan.turn);
+        continue;
+      }
+      const result = await commitHolding(context, plan);
+      if (result.ok) return { outcome, revision: result.revision };
+    }
+  } finally {
+    endTurn?.();
   }
   throw new LimiError({
     code: Code.Aborted,

@@ -8,6 +8,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
+import { ProjectService } from '@limiquantix/proto/identity/v1/project_service_pb.js';
 import {
   NetworkPhase,
   type VirtualNetwork,
@@ -111,6 +112,8 @@ it('refuses a reference to what does not exist, or is of another type, with its 
 });
 
 it('keeps projects apart', async () => {
+  const projects = installation.client(ProjectService);
+  await projects.createProject({ project: { name: 'blue', spec: {} } });
   const { network } = await networks().createVirtualNetwork({
     network: { name: 'lan', projectId: 'blue', spec: { ipv4: { cidr: '10.1.0.0/24' } } },
   });

@@ -1,13 +1,24 @@
 /**
  * Who calls, and whether they may: an API token in the `Authorization` header, or an agent's client
- * certificate. What a method needs is in its `permission` option; there is no table of methods.
+ * certificate. What a method needs is in its `permission` option, what it is about in its request;
+ * there is no table of methods.
  */
-import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
 import { Code, type ContextValues, createContextKey, type Interceptor } from '@connectrpc/connect';
+import type { ApiToken } from '@limiquantix/proto/identity/v1/api_token_pb.js';
+import type { ServiceAccount } from '@limiquantix/proto/identity/v1/service_account_pb.js';
 import { method as methodOption } from '@limiquantix/proto/resource/v1/options_pb.js';
-import type { Tokens } from '../identity/tokens.js';
+import { type Access, fullAccess, isFull, type Member } from '../decide/access.js';
+import { isExpired, ownerOf } from '../decide/api-token.js';
+import type { TokenRecord, Tokens } from '../identity/tokens.js';
+import type { Log } from '../log.js';
 import { LimiError } from '../resource/error.js';
-import { type Caller, setCaller } from './caller.js';
+import { AccessBook } from './access-book.js';
+import { type ApiContext, freshen } from './api-context.js';
+import { authorize } from './authorize.js';
+import { type Caller, nameOfCaller, noAccess, setCall } from './caller.js';
+import { createTargets } from './targets.js';
+import { TokenUse } from './token-use.js';
 
 /** The node that the connection's client certificate is of; undefined without a valid one. */
 const peerKey = createContextKey<string | undefined>(undefined, { description: 'peer node' });
@@ -17,24 +28,56 @@ export function setPeerNode(values: ContextValues, nodeId: string | undefined): 
   values.set(peerKey, nodeId);
 }
 
+/** What the interceptor works with. */
+export interface AuthOptions {
+  readonly tokens: Tokens;
+  readonly context: ApiContext;
+  readonly log: Log;
+}
+
 /** The one permission that needs no identity: its request carries a join token. */
 const openPermission = 'agent.register';
 /** What agents may do, and users may not. */
 const agentPrefix = 'agent.';
 
 /** Finds out who calls and refuses what they may not do. */
-export function authInterceptor(tokens: Tokens): Interceptor {
+export function authInterceptor({ tokens, context, log }: AuthOptions): Interceptor {
+  const book = new AccessBook(context.view);
+  const targets = createTargets(context.types);
+  const parts = { tokens, context, log, book, use: new TokenUse(context, log) };
   return (next) => async (request) => {
-    const permission = permissionOf(request.method);
-    const caller = await identify(tokens, {
+    const { method, contextValues } = request;
+    const permission = permissionOf(method);
+    const { caller, accessNow } = await identify(parts, {
       authorization: request.header.get('authorization'),
-      nodeId: request.contextValues.get(peerKey),
+      nodeId: contextValues.get(peerKey),
       isOpen: permission === openPermission,
     });
-    authorize(caller, permission);
-    setCaller(request.contextValues, caller);
+    refuseOtherKind(caller, permission);
+    const access = accessNow();
+    setCall(contextValues, { caller, access, accessNow });
+    if (isFull(access) || permission.startsWith(agentPrefix)) return next(request);
+    const check = (message: Message): void =>
+      authorize(context, {
+        access,
+        name: nameOfCaller(caller),
+        permission,
+        target: targets(method)(message),
+      });
+    if (request.stream) return next({ ...request, message: checked(request.message, check) });
+    check(request.message);
     return next(request);
   };
+}
+
+async function* checked(
+  messages: AsyncIterable<Message>,
+  check: (message: Message) => void,
+): AsyncGenerator<Message> {
+  for await (const message of messages) {
+    check(message);
+    yield message;
+  }
 }
 
 const permissions = new WeakMap<DescMethod, string>();
@@ -54,20 +97,83 @@ export function permissionOf(method: DescMethod): string {
   });
 }
 
+interface Parts extends AuthOptions {
+  readonly book: AccessBook;
+  readonly use: TokenUse;
+}
+
+/** Who calls, and what they may do at the moment it is asked. */
+interface Identity {
+  readonly caller: Caller;
+  readonly accessNow: () => Access;
+}
+
 async function identify(
-  tokens: Tokens,
+  parts: Parts,
   given: { authorization: string | null; nodeId: string | undefined; isOpen: boolean },
-): Promise<Caller> {
-  if (given.isOpen) return { kind: 'anonymous' };
+): Promise<Identity> {
+  if (given.isOpen) return { caller: { kind: 'anonymous' }, accessNow: () => noAccess };
   if (given.authorization !== null) {
-    const { id, name } = await tokens.verifyApiToken(bearerOf(given.authorization));
-    return { kind: 'user', tokenId: id, name };
+    const record = await parts.tokens.verifyApiToken(bearerOf(given.authorization));
+    return identityOf(parts, record);
   }
-  if (given.nodeId !== undefined) return { kind: 'node', nodeId: given.nodeId };
+  if (given.nodeId !== undefined) {
+    return { caller: { kind: 'node', nodeId: given.nodeId }, accessNow: () => noAccess };
+  }
   throw unauthenticated(
     'TOKEN_MISSING',
     'the call has no API token; send it as "Authorization: Bearer lqx_...", or set it in the profile or LIMIQUANTIX_TOKEN',
   );
+}
+
+/** A token that is nobody's in particular is an administrator's. */
+async function identityOf(parts: Parts, record: TokenRecord): Promise<Identity> {
+  const { context, tokens, book, use } = parts;
+  const { id: tokenId, name, resourceId } = record;
+  if (record.member === undefined && resourceId === undefined) {
+    const accessNow = (): Access => (tokens.isOver(record) ? noAccess : fullAccess);
+    return { caller: { kind: 'user', tokenId, name }, accessNow };
+  }
+  await freshen(context);
+  const holder = holderOf(context, record);
+  if (typeof holder === 'string') throw refusals[holder];
+  if (holder.token !== undefined) use.note(holder.token);
+  const accessNow = (): Access => {
+    const now = tokens.isOver(record) ? 'unknown' : holderOf(context, record);
+    return typeof now === 'string' ? noAccess : book.of(now.member);
+  };
+  const { member } = holder;
+  if (member.kind === 'user') {
+    return { caller: { kind: 'user', tokenId, name: member.name }, accessNow };
+  }
+  const account = context.view.get('service_account', member.id);
+  const full = `${account?.projectId}/${account?.name}`;
+  return { caller: { kind: 'service-account', tokenId, id: member.id, name: full }, accessNow };
+}
+
+interface Holder {
+  readonly member: Member;
+  /** The resource that the token is the secret of, if any. */
+  readonly token: ApiToken | undefined;
+}
+
+/** Whose a token is by now, or why it is no longer good. */
+function holderOf(
+  { view, nowMs }: ApiContext,
+  { member: given, resourceId }: TokenRecord,
+): Holder | keyof typeof refusals {
+  const token = resourceId === undefined ? undefined : view.get<ApiToken>('api_token', resourceId);
+  if (resourceId !== undefined) {
+    if (token === undefined || token.deletionRequestedAt !== undefined) return 'unknown';
+    if (isExpired(token, nowMs())) return 'expired';
+    if (token.spec?.enabled === false) return 'disabled';
+  }
+  const member = given ?? (token && ownerOf(token));
+  if (member === undefined) return 'unknown';
+  if (member.kind === 'user') return { member, token };
+  const account = view.get<ServiceAccount>('service_account', member.id);
+  if (account === undefined || account.deletionRequestedAt !== undefined) return 'accountDisabled';
+  return account.spec?.enabled === false ? 'accountDisabled' : { member, token };
 }
 
 function bearerOf(authorization: string): string {
@@ -79,7 +185,8 @@ function bearerOf(authorization: string): string {
   );
 }
 
-function authorize(caller: Caller, permission: string): void {
+/** Agents do what is for agents, and nothing else; users do the rest. */
+function refuseOtherKind(caller: Caller, permission: string): void {
   const isAgents = permission.startsWith(agentPrefix);
   if (permission === openPermission) return;
   if (caller.kind === 'node' ? isAgents : !isAgents) return;
@@ -94,3 +201,23 @@ function authorize(caller: Caller, permission: string): void {
 
 const unauthenticated = (reason: string, message: string): LimiError =>
   new LimiError({ code: Code.Unauthenticated, reason, message });
+
+/** Why a token is no longer good. */
+const refusals = {
+  unknown: unauthenticated(
+    'TOKEN_UNKNOWN',
+    'the API token is unknown or was revoked; issue a new one and put it into the profile',
+  ),
+  expired: unauthenticated(
+    'TOKEN_EXPIRED',
+    'the API token has expired; create and issue a new one',
+  ),
+  disabled: unauthenticated(
+    'TOKEN_DISABLED',
+    'the API token is disabled; set its field enabled to true, or use another one',
+  ),
+  accountDisabled: unauthenticated(
+    'ACCOUNT_DISABLED',
+    'the service account of this API token is disabled or gone; use the token of another one',
+  ),
+};

@@ -7,12 +7,20 @@ import {
   createContextKey,
   type HandlerContext,
 } from '@connectrpc/connect';
+import type { Access } from '../decide/access.js';
 import { LimiError } from '../resource/error.js';
 
 /** Who makes a call. */
 export type Caller =
   /** A user with an API token. */
   | { readonly kind: 'user'; readonly tokenId: string; readonly name: string }
+  /** A program with an API token of its service account; `name` is `<project>/<name>`. */
+  | {
+      readonly kind: 'service-account';
+      readonly tokenId: string;
+      readonly id: string;
+      readonly name: string;
+    }
   /** A node's agent with its certificate. */
   | { readonly kind: 'node'; readonly nodeId: string }
   /** The control plane itself. */
@@ -20,21 +28,49 @@ export type Caller =
   /** Nobody we know: a host that wants to join. */
   | { readonly kind: 'anonymous' };
 
-const anonymous: Caller = { kind: 'anonymous' };
-const callerKey = createContextKey<Caller>(anonymous, { description: 'who calls' });
+/** May do nothing. */
+export const noAccess: Access = { everywhere: new Set(), projects: new Map(), key: '' };
+
+/** Who makes a call, and what they may do. */
+export interface Call {
+  readonly caller: Caller;
+  /** As it was when the call began. */
+  readonly access: Access;
+  /** As it is when it is asked; a stream ends when that differs. */
+  readonly accessNow: () => Access;
+}
+
+const unknown: Call = {
+  caller: { kind: 'anonymous' },
+  access: noAccess,
+  accessNow: () => noAccess,
+};
+const callKey = createContextKey<Call>(unknown, { description: 'who calls' });
 
 /** Who makes the call of a handler's context. */
 export const callerOf = (context: Pick<HandlerContext, 'values'>): Caller =>
-  context.values.get(callerKey);
+  context.values.get(callKey).caller;
+
+/** What who makes the call may do. */
+export const callIn = (context: Pick<HandlerContext, 'values'>): Call =>
+  context.values.get(callKey);
+
+/** The context for a call: what its caller may do is what may be done. */
+export const contextOf = <C extends { readonly access: Access }>(
+  context: C,
+  call: Pick<HandlerContext, 'values'>,
+): C => ({ ...context, access: callIn(call).access });
 
 /** Notes who makes a call. */
-export function setCaller(values: ContextValues, caller: Caller): void {
-  values.set(callerKey, caller);
+export function setCall(values: ContextValues, call: Call): void {
+  values.set(callKey, call);
 }
 
-/** The caller as `created_by` and logs have it: `user:<token's name>`, `node:<id>`, `system`. */
+/** The caller as `created_by` and logs have it: `user:<name>`,
+ * `service_account:<project>/<name>`, `node:<id>`, `system`. */
 export function nameOfCaller(caller: Caller): string {
   if (caller.kind === 'user') return `user:${caller.name}`;
+  if (caller.kind === 'service-account') return `service_account:${caller.name}`;
   if (caller.kind === 'node') return `node:${caller.nodeId}`;
   return caller.kind;
 }

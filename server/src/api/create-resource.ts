@@ -6,12 +6,14 @@ import {
   type Verdict,
   VerdictSchema,
 } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { mayRead } from '../decide/access.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutOutputOnly } from '../resource/strip.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type Admission, type Admitted, admit } from './admit.js';
 import { type ApiContext, commitPlan } from './api-context.js';
+import { refuseEscalation } from './authorize.js';
 import { type Caller, nameOfCaller } from './caller.js';
 import { newHeader } from './header.js';
 import { checkReferences } from './reference-check.js';
@@ -52,7 +54,12 @@ export async function createResource(context: ApiContext, request: CreateRequest
   const { outcome, revision } = await commitPlan(context, async () => {
     const known = await lookUp(context, request, input);
     if (known?.resourceId !== undefined) return answered(context, type, known.resourceId);
-    const admitted = planCreation(context, { type, next, createdBy });
+    const admitted = planCreation(context, {
+      type,
+      next,
+      createdBy,
+      validateOnly: request.validateOnly,
+    });
     if (request.validateOnly) return verdictOnly(context, type, admitted);
     known?.note(admitted.plan, next.id);
     return { ...admitted, plan: admitted.plan, verdict: undefined };
@@ -66,6 +73,7 @@ export function planCreation(context: ApiContext, creation: Omit<Admission, 'pre
   const { type, next } = creation;
   refuseTakenName(context, type, next);
   checkReferences({ ...context, lookup: context.view, type, resource: next, previous: undefined });
+  refuseEscalation(context, type, next);
   return admit(context, { ...creation, previous: undefined });
 }
 
@@ -91,12 +99,17 @@ function verdictOnly(
   type: ResourceType,
   { resource, verdict }: Admitted,
 ): Outcome {
-  const { nodeId = '', reasons } = verdict;
+  const { nodeId = '', reasons, shortfalls } = verdict;
   const unsupported = unsupportedNotices(context, type, resource);
   return {
     plan: undefined,
     resource,
-    verdict: create(VerdictSchema, { nodeId, reasons: [...reasons], unsupported }),
+    verdict: create(VerdictSchema, {
+      nodeId,
+      reasons: [...reasons],
+      unsupported,
+      shortfalls: [...shortfalls],
+    }),
   };
 }
 
@@ -123,7 +136,10 @@ export function refuseTakenName(
   if (holder === undefined || holder.id === resource.id) return;
   const where = type.scope === 'project' ? ` in project ${projectId}` : '';
   const state = holder.deletionRequestedAt === undefined ? 'has' : 'is being deleted and still has';
-  const message = `${JSON.stringify(name)} is taken: ${type.label} ${holder.id} ${state} that name${where}; give another name, or import that one`;
+  const isSeen = mayRead(context.access, { type, resource: holder, lookup: context.view });
+  const message = isSeen
+    ? `${JSON.stringify(name)} is taken: ${type.label} ${holder.id} ${state} that name${where}; give another name, or import that one`
+    : `${JSON.stringify(name)} is taken${where}; give another name`;
   throw new LimiError({
     code: Code.AlreadyExists,
     reason: 'NAME_TAKEN',

@@ -9,6 +9,7 @@ import type { Store } from '../store/store.js';
 import { refuseUsed } from './admit.js';
 import { type ApiContext, commitPlan, mustFind } from './api-context.js';
 import { deletedHeader } from './header.js';
+import { requireEmpty } from './projects.js';
 import { checkEtag } from './update-resource.js';
 import { forced, WritePlan } from './write-plan.js';
 
@@ -64,6 +65,7 @@ export function planDeletion(
   refuseProtected(type, resource);
   refuseOwned(context, type, resource);
   refuseUsed(context, type, resource);
+  if (type.type === 'project') requireEmpty(context, plan, resource);
   const next = deletedHeader(resource, { newId: context.newId, nowMs: context.nowMs() });
   plan.requestDeletion(type, next, resource);
   return next;

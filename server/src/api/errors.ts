@@ -9,6 +9,7 @@ import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  QuotaFailureSchema,
   RetryInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import type { Log } from '../log.js';
@@ -77,12 +78,17 @@ export function toConnectError(
 
 /** A LimiError as it goes over the wire, with its details. */
 export function fromLimiError(error: LimiError): ConnectError {
-  const { code, message, metadata, reason, retryable, violations } = error;
+  const { code, message, metadata, reason, retryable, violations, quotas } = error;
   const facts = { ...metadata, ...(retryable && { retryable: 'true' }) };
   const details: { desc: DescMessage; value: Message }[] = [infoOf(reason, facts)];
   if (retryable) {
     const retryDelay = durationFromMs(error.retryAfterMs ?? retryAfterMsDefault);
     details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+  }
+  if (quotas.length > 0) {
+    const found = quotas.map((one) => ({ subject: one.subject, description: one.message }));
+    const value = create(QuotaFailureSchema, { violations: found });
+    details.push({ desc: QuotaFailureSchema, value });
   }
   if (violations.length > 0) {
     const fieldViolations = violations.map((one) => ({

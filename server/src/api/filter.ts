@@ -10,10 +10,13 @@ import {
   type Message,
   ScalarType,
 } from '@bufbuild/protobuf';
+import { allowsFor, isFull } from '../decide/access.js';
 import type { LimiError } from '../resource/error.js';
 import { behaviorOf, findField, isPlainValue, readField } from '../resource/field-access.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
+import type { ApiContext } from './api-context.js';
+import { permissionOf } from './auth.js';
 import { invalidFields } from './validation.js';
 
 /** Terms in one filter. */
@@ -43,6 +46,16 @@ export function parseFilter(type: ResourceType, options: FilterOptions): Filter 
   if (projectId !== '') terms.push((resource) => resource.projectId === projectId);
   if (terms.length === 0) return undefined;
   return (resource) => terms.every((matches) => matches(resource));
+}
+
+/** What of a type's resources is shown: those whose listing the caller's roles allow. */
+export function visibleTo(
+  { access, view: lookup }: Pick<ApiContext, 'access' | 'view'>,
+  type: ResourceType,
+): Filter {
+  if (isFull(access)) return () => true;
+  const permission = permissionOf(type.methods.list.method);
+  return (resource) => allowsFor(access, permission, { type, resource, lookup });
 }
 
 function parseTerm(type: ResourceType, text: string): Filter {

@@ -27,7 +27,7 @@ export function newHeader<R extends AnyResource>(
   return {
     ...resource,
     id: resource.id === '' ? sources.newId() : resource.id,
-    projectId: type.scope === 'installation' ? '' : resource.projectId || defaultProject,
+    projectId: projectOfNew(type, resource),
     createdAt: now,
     updatedAt: now,
     createdBy: sources.createdBy,
@@ -36,6 +36,12 @@ export function newHeader<R extends AnyResource>(
     revision: 0n,
     status: resource.status ?? (create(type.status) as AnyStatus),
   };
+}
+
+/** What only LimiQuantix makes belongs where its subject does: an event of a node to no project. */
+function projectOfNew({ scope, methods }: ResourceType, { projectId }: AnyResource): string {
+  if (scope === 'installation') return '';
+  return methods.write === undefined ? projectId : projectId || defaultProject;
 }
 
 /** The header after a change of intent; `generation` counts the changes of the spec. */

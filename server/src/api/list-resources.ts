@@ -3,13 +3,14 @@
  * them. The newest revision comes from the view, an older one from the store's history.
  */
 import { createHash } from 'node:crypto';
+import type { Access } from '../decide/access.js';
 import type { LimiError } from '../resource/error.js';
 import { typePrefix } from '../resource/keys.js';
 import { decodeRecord } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type ApiContext, freshen } from './api-context.js';
-import { type FilterOptions, parseFilter } from './filter.js';
+import { type FilterOptions, parseFilter, visibleTo } from './filter.js';
 import { compareBy, type Order, parseOrder } from './order.js';
 import { invalidFields } from './validation.js';
 
@@ -42,7 +43,7 @@ const storePageMax = 1000;
 interface Position {
   readonly revision: string;
   readonly skip: number;
-  /** Of the type, filter and order, so that a token isn't used for another list. */
+  /** Of all that makes a list what it is, so that a token isn't used for another one. */
   readonly query: string;
 }
 
@@ -53,8 +54,10 @@ export async function listResources(
 ): Promise<ResourcePage> {
   const { type } = request;
   const order = parseOrder(request.orderBy);
-  const passes = parseFilter(type, request) ?? (() => true);
-  const query = digestOf(request);
+  const filter = parseFilter(type, request);
+  const sees = visibleTo(context, type);
+  const passes = (one: AnyResource): boolean => sees(one) && filter?.(one) !== false;
+  const query = digestOf(request, context.access);
   const position = readToken(request.pageToken, query);
   await freshen(context);
   const wanted = position === undefined ? request.revision : BigInt(position.revision);
@@ -98,8 +101,8 @@ async function snapshot(
 const sort = (resources: AnyResource[], order: Order): AnyResource[] =>
   resources.sort(compareBy(order));
 
-function digestOf({ type, filter, projectId, orderBy }: ListRequest): string {
-  const text = JSON.stringify([type.type, filter, projectId, orderBy]);
+function digestOf({ type, filter, projectId, orderBy }: ListRequest, { key }: Access): string {
+  const text = JSON.stringify([type.type, filter, projectId, orderBy, key]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 12);
 }
 

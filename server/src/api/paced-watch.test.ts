@@ -143,11 +143,20 @@ it('a watch that breaks off anywhere goes on without a gap', async () => {
   const read = async (fromRevision: bigint, count: number) => {
     const { signal } = new AbortController();
     const type = context.types.get('project');
-    const request = { type, fromRevision, signal, filter: '', projectId: '' };
+    const request = {
+      type,
+      fromRevision,
+      signal,
+      filter: '',
+      projectId: '',
+      accessNow: () => context.access,
+    };
     const seen: string[] = [];
     let revision = fromRevision;
     for await (const event of watchResources(context, request).events) {
-      if (event.resource !== undefined) seen.push(event.resource.name);
+      // The project `default` was there before.
+      const { name = 'default' } = event.resource ?? {};
+      if (name !== 'default') seen.push(name);
       ({ revision } = event);
       if (seen.length >= count || revision > before) break;
     }

@@ -3,6 +3,7 @@
  * and stays. Reads the view; the commit's requirements make sure that it still holds then.
  */
 import { Code } from '@connectrpc/connect';
+import { type Access, isFull, mayRead } from '../decide/access.js';
 import { type FieldViolation, LimiError } from '../resource/error.js';
 import type { Lookup } from '../resource/lookup.js';
 import { type Reference, specReferences } from '../resource/references.js';
@@ -17,8 +18,10 @@ export function checkReferences(options: {
   readonly type: ResourceType;
   readonly resource: AnyResource;
   readonly previous: AnyResource | undefined;
+  /** What the caller may do: what they may not read doesn't exist for them. */
+  readonly access: Access;
 }): void {
-  const { type, resource, previous } = options;
+  const { type, resource, previous, access, lookup } = options;
   const known = new Set(
     previous === undefined ? [] : specReferences(type, previous).map(({ id }) => id),
   );
@@ -27,8 +30,10 @@ export function checkReferences(options: {
   for (const reference of specReferences(type, resource)) {
     if (known.has(reference.id)) continue;
     const target = options.types.get(reference.type);
-    const found = options.lookup.get(reference.type, reference.id);
-    const message = refusal({ reference, target, found, from: resource });
+    const there = lookup.get(reference.type, reference.id);
+    const isSeen = there && mayRead(access, { type: target, resource: there, lookup });
+    const found = isSeen === true ? there : undefined;
+    const message = refusal({ reference, target, found, from: resource, access });
     if (message !== undefined) missing.push({ path: reference.path, message });
     else if (found?.deletionRequestedAt !== undefined) {
       const what = `${target.label} ${JSON.stringify(found.name)}`;
@@ -54,11 +59,13 @@ function refusal(input: {
   readonly target: ResourceType;
   readonly found: AnyResource | undefined;
   readonly from: AnyResource;
+  readonly access: Access;
 }): string | undefined {
-  const { reference, target, found, from } = input;
+  const { reference, target, found, from, access } = input;
   const id = JSON.stringify(reference.id);
   if (found === undefined) {
-    return `refers to ${target.label} ${id}, which doesn't exist; give the id of one that does`;
+    const unread = isFull(access) ? '' : ' or may not be read by you';
+    return `refers to ${target.label} ${id}, which doesn't exist${unread}; give the id of one that does`;
   }
   const isElsewhere = target.scope === 'project' && found.projectId !== from.projectId;
   if (!isElsewhere || from.projectId === '') return undefined;

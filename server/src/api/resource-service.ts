@@ -9,7 +9,7 @@ import type { AnyResource } from '../resource/resource.js';
 import { withoutSecrets } from '../resource/strip.js';
 import type { MethodFields, ResourceType, WriteMethods } from '../resource/type-registry.js';
 import { type ApiContext, freshen, mustFind } from './api-context.js';
-import { callerOf } from './caller.js';
+import { callerOf, callIn, contextOf } from './caller.js';
 import { connectionOf } from './connection.js';
 import { createResource, type Stored } from './create-resource.js';
 import { deleteResource } from './delete-resource.js';
@@ -89,26 +89,34 @@ function createHandler(context: ApiContext, type: ResourceType, create: MethodFi
     return answer(
       type,
       create,
-      await createResource(context, { type, input, caller, requestId, validateOnly }),
+      await createResource(contextOf(context, call), {
+        type,
+        input,
+        caller,
+        requestId,
+        validateOnly,
+      }),
     );
   };
 }
 
 function getHandler(context: ApiContext, type: ResourceType): Handler {
   const { get } = type.methods;
-  return async (request) => {
+  return async (request, call) => {
     context.validate(get.method.input, request);
     await freshen(context);
-    return answer(type, get, { resource: mustFind(context, type, request.id), verdict: undefined });
+    const resource = mustFind(contextOf(context, call), type, request.id);
+    return answer(type, get, { resource, verdict: undefined });
   };
 }
 
 function listHandler(context: ApiContext, type: ResourceType): Handler {
   const { list } = type.methods;
-  return async (request) => {
+  return async (request, call) => {
     context.validate(list.method.input, request);
     const pick = readMask(type, request.readMask?.paths ?? []) ?? ((resource) => resource);
-    const { resources, ...page } = await listResources(context, { ...request, type });
+    const own = contextOf(context, call);
+    const { resources, ...page } = await listResources(own, { ...request, type });
     return {
       [list.response.localName]: resources.map((one) => withoutSecrets(type, pick(one))),
       ...page,
@@ -126,7 +134,14 @@ function updateHandler(context: ApiContext, type: ResourceType, update: MethodFi
     return answer(
       type,
       update,
-      await updateResource(context, { type, input, paths, caller, etag, validateOnly }),
+      await updateResource(contextOf(context, call), {
+        type,
+        input,
+        paths,
+        caller,
+        etag,
+        validateOnly,
+      }),
     );
   };
 }
@@ -136,10 +151,11 @@ function deleteHandler(
   type: ResourceType,
   { method, response }: WriteMethods['delete'],
 ): Handler {
-  return async (request) => {
+  return async (request, call) => {
     context.validate(method.input, request);
     const { id, etag, force, validateOnly } = request;
-    const resource = await deleteResource(context, { type, id, etag, force, validateOnly });
+    const own = contextOf(context, call);
+    const resource = await deleteResource(own, { type, id, etag, force, validateOnly });
     return answer(type, { response }, { resource, verdict: undefined });
   };
 }
@@ -150,7 +166,9 @@ function watchHandler(context: ApiContext, type: ResourceType): Handler {
     context.validate(watch.method.input, request);
     const { fromRevision, filter, projectId } = request;
     const { signal } = call;
-    const changes = watchResources(context, { type, fromRevision, filter, projectId, signal });
+    const { accessNow } = callIn(call);
+    const options = { type, fromRevision, filter, projectId, signal, accessNow };
+    const changes = watchResources(contextOf(context, call), options);
     return new PacedWatch({
       events: answers(changes.events),
       isRecent: () => context.store.isRecent(changes.position()),

@@ -7,12 +7,17 @@
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { Code, ConnectError, type ConnectRouter, createContextValues } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createContextValues,
+  type Interceptor,
+} from '@connectrpc/connect';
 import { type KeyPair, nodeOfCommonName } from '../identity/certificate-authority.js';
-import type { Tokens } from '../identity/tokens.js';
 import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
-import { authInterceptor, setPeerNode } from './auth.js';
+import { setPeerNode } from './auth.js';
 import { setConnection } from './connection.js';
 import { errorInterceptor } from './errors.js';
 import { type ListenAddress, listen } from './listen.js';
@@ -28,7 +33,8 @@ export interface ApiServerOptions {
   readonly caPem: string;
   /** Registers the services. */
   readonly routes: (router: ConnectRouter) => void;
-  readonly tokens: Tokens;
+  /** Finds out who calls and refuses what they may not do. */
+  readonly auth: Interceptor;
   /** How much is served at once. */
   readonly load: Load;
   readonly clock: Clock;
@@ -99,15 +105,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 type Handle = (request: NodeRequest, response: NodeResponse) => void;
 
 function createHandler(options: ApiServerOptions, shutdownSignal: AbortSignal): Handle {
-  const { tokens, caPem, log } = options;
+  const { auth, caPem, log } = options;
   const serve = createRpcHandler({
     log,
     routes: options.routes,
-    interceptors: [
-      errorInterceptor(options),
-      authInterceptor(tokens),
-      loadInterceptor(options.load),
-    ],
+    interceptors: [errorInterceptor(options), auth, loadInterceptor(options.load)],
     readMaxBytes: requestBytesMax,
     writeMaxBytes: responseBytesMax,
     compressMinBytes: compressBytesMin,

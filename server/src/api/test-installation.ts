@@ -16,6 +16,7 @@ import {
 } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { fullAccess } from '../decide/access.js';
 import { type AdmissionTable, admissionTable } from '../decide/admission.js';
 import { Capacity } from '../decide/capacity.js';
 import { claimsOf } from '../decide/claims.js';
@@ -28,14 +29,21 @@ import { contractTypes } from '../resource/type-registry.js';
 import { openSqliteStore } from '../store/sqlite.js';
 import { View } from '../view/view.js';
 import type { ApiContext } from './api-context.js';
+import { authInterceptor } from './auth.js';
+import { ensureBuiltIns } from './built-ins.js';
 import { nodeOf } from './caller.js';
 import { joinNode } from './join-node.js';
 import { Load, loadLimitsDefault } from './load.js';
+import { identityMethods } from './methods/identity.js';
 import { shortLivedTokenMethods } from './methods/short-lived-tokens.js';
 import { registerResources } from './resource-service.js';
 import { type ApiServer, startApiServer } from './server.js';
 import { StatusWriter } from './status-writer.js';
 import { registerTokens } from './token-service.js';
+import { Turns } from './turns.js';
+import { registerUploads } from './upload-service.js';
+import { Uploads } from './uploads.js';
+import { Usage } from './usage.js';
 import { createValidate } from './validation.js';
 
 /** What may differ. */
@@ -90,13 +98,14 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     keyPair: await authority.serverPair([]),
     caPem: authority.certificatePem,
     routes: (router) => register(router, { context, tokens, authority }),
-    tokens,
+    auth: authInterceptor({ tokens, context, log: logInto(errors) }),
     load: options.load ?? new Load(loadLimitsDefault, context.random),
     clock,
     log: logInto(errors),
     newId: context.newId,
   });
   const [endpoint = ''] = server.endpoints;
+  const transports = new Map<string, Transport>();
   return {
     context,
     writer: new StatusWriter(context),
@@ -108,7 +117,10 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     errors,
     client(service, call = {}) {
       const given = { token, ...call };
-      return createClient(service, transport(endpoint, authority.certificatePem, given));
+      const key = JSON.stringify(given);
+      const known = transports.get(key) ?? transport(endpoint, authority.certificatePem, given);
+      transports.set(key, known);
+      return createClient(service, known);
     },
     async stop() {
       await server.close();
@@ -132,7 +144,7 @@ async function openContext(
   const capacity = new Capacity();
   view.onChange((change) => capacity.changed(change));
   await view.start();
-  return {
+  const context: ApiContext = {
     types: contractTypes,
     store,
     view,
@@ -144,7 +156,12 @@ async function openContext(
     nowMs,
     clock,
     random: options.random ?? (() => 0.5),
+    access: fullAccess,
+    usage: new Usage(view, contractTypes),
+    turns: new Turns(),
   };
+  await ensureBuiltIns(context);
+  return context;
 }
 
 const logInto = (errors: string[]): Log => ({
@@ -157,8 +174,15 @@ function register(
   router: ConnectRouter,
   parts: { context: ApiContext; tokens: Tokens; authority: CertificateAuthority },
 ): void {
-  registerResources(router, parts.context, shortLivedTokenMethods(parts.tokens));
+  registerResources(router, parts.context, [
+    ...shortLivedTokenMethods(parts.tokens),
+    ...identityMethods(parts.tokens),
+  ]);
   registerTokens(router, parts.tokens, validate);
+  const { types, view } = parts.context;
+  const resourceOf = (type: string, id: string) => view.get(type, id);
+  const uploads = new Uploads({ types, sinks: new Map(), resourceOf, poke: () => undefined });
+  registerUploads(router, uploads, validate);
   router.service(AgentService, {
     register: (request) => joinNode(parts, request),
     // No library here: the content of every image is the name of the node that asks.

@@ -4,22 +4,26 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ConnectRouter } from '@connectrpc/connect';
+import { Code, type ConnectRouter } from '@connectrpc/connect';
 import {
   ListTokensResponseSchema,
   TokenKind,
   TokenSchema,
   TokenService,
 } from '@limiquantix/proto/identity/v1/token_service_pb.js';
+import { isFull } from '../decide/access.js';
 import type { TokenRecord, Tokens } from '../identity/tokens.js';
+import { LimiError } from '../resource/error.js';
+import { callIn } from './caller.js';
 import type { Validate } from './validation.js';
 
 /** Registers the service. */
 export function registerTokens(router: ConnectRouter, tokens: Tokens, validate: Validate): void {
   const { issueUserToken, createJoinToken, listTokens, revokeToken } = TokenService.method;
   router.service(TokenService, {
-    issueUserToken: (request) => {
+    issueUserToken: (request, call) => {
       validate(issueUserToken.input, request);
+      if (!isFull(callIn(call).access)) throw escalation();
       return tokens.createApiToken({
         name: request.name,
         expiresInSeconds: Number(request.expiresInSeconds),
@@ -45,6 +49,14 @@ export function registerTokens(router: ConnectRouter, tokens: Tokens, validate: 
     },
   });
 }
+
+const escalation = (): LimiError =>
+  new LimiError({
+    code: Code.PermissionDenied,
+    reason: 'ESCALATION',
+    message:
+      'such a token may do everything, which you may not; create an API token of a service account instead',
+  });
 
 function toMessage({ id, name, kind, createdAtMs, expiresAtMs }: TokenRecord) {
   return create(TokenSchema, {

@@ -11,10 +11,12 @@ import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type Admission, type Admitted, admit } from './admit.js';
 import { type ApiContext, commitPlan, mustFind } from './api-context.js';
+import { refuseEscalation } from './authorize.js';
 import { type Caller, nameOfCaller } from './caller.js';
 import { refuseTakenName, type Stored, unsupportedNotices } from './create-resource.js';
 import { applyMask } from './field-mask.js';
 import { changedHeader } from './header.js';
+import { requireEmpty } from './projects.js';
 import { checkReferences } from './reference-check.js';
 import { invalidFields } from './validation.js';
 
@@ -45,7 +47,7 @@ function attempt(context: ApiContext, request: UpdateRequest) {
   refuseLeaving(type, previous);
   const masked = applyMask(type, { previous, input, paths });
   const createdBy = nameOfCaller(request.caller);
-  const admitted = planChange(context, { type, next: masked, previous, createdBy });
+  const admitted = planChange(context, { type, next: masked, previous, createdBy, validateOnly });
   if (admitted === undefined) {
     const verdict = validateOnly ? create(VerdictSchema) : undefined;
     return { plan: undefined, resource: previous, verdict };
@@ -75,10 +77,16 @@ export function planChange(
   if (changes.length === 0) return undefined;
   context.validate(type.message, wanted);
   checkReferences({ ...context, lookup: context.view, type, resource: wanted, previous });
+  if (changes.some(({ path }) => path.startsWith('spec'))) refuseEscalation(context, type, wanted);
   refuseTakenName(context, type, wanted);
   const sources = { newId: context.newId, nowMs: context.nowMs() };
   const next = changedHeader(wanted, changes, sources);
-  return { ...admit(context, { ...change, next }), changes };
+  const admitted = admit(context, { ...change, next });
+  // What belongs to a project knows it by its name.
+  if (type.type === 'project' && next.name !== previous.name) {
+    requireEmpty(context, admitted.plan, previous);
+  }
+  return { ...admitted, changes };
 }
 
 function verdictOf(
@@ -92,6 +100,7 @@ function verdictOf(
     changes: changes.map(({ path, disruption }) => ({ path, disruption })),
     nodeId: verdict.nodeId ?? '',
     reasons: [...verdict.reasons],
+    shortfalls: [...verdict.shortfalls],
   });
 }
 

@@ -3,14 +3,17 @@
  * that reads slowly holds nothing up: it is a position in the store's history. `paced-watch.ts`
  * ends the watch of one that stops reading, and who is slower than history is long gets COMPACTED.
  */
+import { Code } from '@connectrpc/connect';
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import type { Access } from '../decide/access.js';
+import { LimiError } from '../resource/error.js';
 import { typePrefix } from '../resource/keys.js';
 import { decodeShared } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { StoreEvent, WatchBatch } from '../store/store.js';
 import { type ApiContext, freshen } from './api-context.js';
-import { type Filter, type FilterOptions, parseFilter } from './filter.js';
+import { type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
 
 /** What to watch. */
 export interface WatchRequest extends FilterOptions {
@@ -18,6 +21,8 @@ export interface WatchRequest extends FilterOptions {
   /** The revision after which events begin; 0 for those that exist first. */
   readonly fromRevision: bigint;
   readonly signal: AbortSignal;
+  /** What the caller may do by now; the watch ends when that isn't what it began with. */
+  readonly accessNow: () => Access;
 }
 
 /** A change. */
@@ -57,7 +62,9 @@ async function* follow(
   progress: { position: bigint },
 ): AsyncGenerator<ResourceEvent, void> {
   const { type, signal } = request;
-  const passes = parseFilter(type, request) ?? (() => true);
+  const filter = parseFilter(type, request);
+  const sees = visibleTo(context, type);
+  const passes = (one: AnyResource): boolean => sees(one) && filter?.(one) !== false;
   await freshen(context);
   const begin = context.view.revision;
   if (request.fromRevision === 0n) {
@@ -69,6 +76,9 @@ async function* follow(
   const prefix = typePrefix(type.type);
   const fromRevision = progress.position;
   for await (const batch of context.store.watch({ prefix, fromRevision, signal })) {
+    // The view has at least what the events have: whoever lost a role sees nothing after that.
+    await context.view.settled(batch.revision);
+    if (request.accessNow().key !== context.access.key) throw accessChanged();
     for (const event of eventsOf(type, passes, batch)) {
       progress.position = event.revision;
       yield event;
@@ -82,6 +92,14 @@ async function* follow(
     yield bookmark(progress.position);
   }
 }
+
+const accessChanged = (): LimiError =>
+  new LimiError({
+    code: Code.Aborted,
+    reason: 'ACCESS_CHANGED',
+    message: 'what you may see has changed; watch again from the beginning',
+    retryable: true,
+  });
 
 /**
  * What the view has, taken in one turn of the event loop and told in the order of last changes, so

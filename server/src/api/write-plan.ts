@@ -19,6 +19,13 @@ import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { Requirement, Transaction, Write } from '../store/store.js';
 
+/** A resource that is stored. */
+export interface PlannedWrite {
+  readonly type: ResourceType;
+  readonly resource: AnyResource;
+  readonly previous: AnyResource | undefined;
+}
+
 /** A transaction in the making. */
 export class WritePlan {
   /** The room that is kept, by resource. */
@@ -27,12 +34,15 @@ export class WritePlan {
   readonly #writes = new Map<string, Write>();
   readonly #created = new Set<string>();
   readonly #claimants = new Map<string, string>();
+  readonly #changes = new Map<string, PlannedWrite>();
+  #turn: string | undefined;
 
   /**
    * Stores a new resource. It fails if its name is taken, or what it refers to is gone or going.
    */
   create(type: ResourceType, resource: AnyResource): void {
     this.#created.add(resource.id);
+    this.#changes.set(resource.id, { type, resource, previous: undefined });
     this.require({ kind: 'absent', key: recordKey(type.type, resource.id) });
     this.require({ kind: 'absent', key: nameKeyOf(type, resource) });
     this.#requireReferences(type, resource, new Set());
@@ -48,6 +58,7 @@ export class WritePlan {
    */
   update(type: ResourceType, resource: AnyResource, previous: AnyResource): void {
     this.#requireUnchanged(type, previous);
+    this.#changes.set(resource.id, { type, resource, previous });
     const name = nameKeyOf(type, resource);
     if (name !== nameKeyOf(type, previous)) this.require({ kind: 'absent', key: name });
     this.#requireReferences(type, resource, targetsOf(type, previous));
@@ -122,6 +133,21 @@ export class WritePlan {
   /** Adds a write; the last one on a key counts. */
   write(write: Write): void {
     this.#writes.set(write.key, write);
+  }
+
+  /** The resources that are stored, as they were and as they will be. */
+  get changes(): readonly PlannedWrite[] {
+    return [...this.#changes.values()];
+  }
+
+  /** Plans of the same turn are made and committed one after the other. */
+  takeTurn(name: string): void {
+    this.#turn = name;
+  }
+
+  /** What it takes a turn with; undefined for nothing. */
+  get turn(): string | undefined {
+    return this.#turn;
   }
 
   /** The transaction. */

@@ -27,6 +27,19 @@ export function tokenCommand(cli: Cli): Command {
       const { token } = await client.issueUserToken({ name, expiresInSeconds });
       cli.stdout.write(`${token}\n`);
     });
+  withProfileOptions(command.command('issue'))
+    .description('issue the secret of an API token resource; it is shown this once')
+    .argument('<name>', "the resource's name")
+    .action(async (name: string, options: ProfileArguments) => {
+      const { createClient } = await import('@connectrpc/connect');
+      const service = await import('@limiquantix/proto/identity/v1/api_token_service_pb.js');
+      const client = createClient(service.ApiTokenService, await transportFor(cli, options));
+      const { apiTokens } = await client.listApiTokens({ filter: `name=${JSON.stringify(name)}` });
+      const [found] = apiTokens;
+      if (found === undefined) throw await noToken(name);
+      const { token } = await client.issueApiToken({ id: found.id });
+      cli.stdout.write(`${token}\n`);
+    });
   withProfileOptions(command.command('list'))
     .description('list the tokens, without their secrets')
     .action(async (options: ProfileArguments) => {
@@ -67,6 +80,16 @@ export function joinTokenCommand(cli: Cli): Command {
       });
       cli.stdout.write(`${token}\n`);
     });
+}
+
+async function noToken(name: string): Promise<Error> {
+  const { Code } = await import('@connectrpc/connect');
+  const { LimiError } = await import('../resource/error.js');
+  return new LimiError({
+    code: Code.NotFound,
+    reason: 'NOT_FOUND',
+    message: `there is no api token named ${JSON.stringify(name)}; create one first`,
+  });
 }
 
 async function tokens(cli: Cli, options: ProfileArguments): Promise<Client<typeof TokenService>> {

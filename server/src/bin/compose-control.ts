@@ -9,10 +9,13 @@ import { FleetWriter } from '../api/fleet-writer.js';
 import { ForcedDeletions } from '../api/forced-deletions.js';
 import { StatusWriter } from '../api/status-writer.js';
 import { operationRules } from '../decide/operation-rules.js';
+import { ApiTokenControlDriver } from '../drivers/control/api-token.js';
 import { NodeControlDriver } from '../drivers/control/node.js';
 import type { NodeLinks } from '../drivers/control/node-links.js';
 import { objectDriver, supportedDriver } from '../drivers/control/object.js';
 import { OperationControlDriver } from '../drivers/control/operation.js';
+import { ProjectControlDriver } from '../drivers/control/project.js';
+import { ServiceAccountControlDriver } from '../drivers/control/service-account.js';
 import { StoragePoolControlDriver } from '../drivers/control/storage-pool.js';
 import { VmControlDriver } from '../drivers/control/vm.js';
 import { VmFleetControlDriver } from '../drivers/control/vm-fleet.js';
@@ -22,6 +25,7 @@ import { LibraryImageDriver } from '../drivers/library/image.js';
 import { NetworkDriver } from '../drivers/ovn/network.js';
 import { NorthboundView } from '../drivers/ovn/northbound-rows.js';
 import { PortDriver } from '../drivers/ovn/port.js';
+import type { Tokens } from '../identity/tokens.js';
 import type { Library } from '../library/library.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
@@ -38,6 +42,7 @@ export interface ControlOptions {
   /** With a view that was started. */
   readonly context: ApiContext;
   readonly library: Library;
+  readonly tokens: Pick<Tokens, 'forget'>;
   readonly northbound: OvsdbApi<Northbound>;
   readonly clock: Clock;
   readonly random: Random;
@@ -71,7 +76,9 @@ export function startControl(options: ControlOptions): Control {
   });
   const links = linksOf({ hub, forced, view });
   const failures = new FailureLog(log);
-  const { drivers, images } = makeDrivers({ ...options, writer, links, poke });
+  const usageOf = (project: string) => context.usage.of(project);
+  const projects = new ProjectControlDriver({ usageOf, clock, poke });
+  const { drivers, images } = makeDrivers({ ...options, writer, links, projects, poke });
   const loop: Loop = new Loop({
     drivers,
     lookup: view,
@@ -81,16 +88,12 @@ export function startControl(options: ControlOptions): Control {
     logFailure: (key, generation, error) => failures.failed(key, generation, error),
   });
   const follow = (change: ViewChange): void => {
+    projects.changed(change, view);
     forced.changed(change);
     hub.changed(change);
     loop.changed(change);
   };
-  for (const { type } of types.types) {
-    for (const resource of view.list(type)) {
-      follow({ key: { type, id: resource.id }, resource, previous: undefined });
-    }
-  }
-  const unfollow = view.onChange(follow);
+  const unfollow = followAll(context, follow);
   const events = new EventRecorder(context, log);
   loop.start();
   return {
@@ -98,12 +101,23 @@ export function startControl(options: ControlOptions): Control {
     poke,
     async stop() {
       unfollow();
+      projects.stop();
       hub.stop();
       await images.stop();
       await loop.stop();
       await events.stop();
     },
   };
+}
+
+/** Tells all that there is and each change after that; returns what ends it. */
+function followAll({ view, types }: ApiContext, follow: (change: ViewChange) => void): () => void {
+  for (const { type } of types.types) {
+    for (const resource of view.list(type)) {
+      follow({ key: { type, id: resource.id }, resource, previous: undefined });
+    }
+  }
+  return view.onChange(follow);
 }
 
 /** What the drivers know of the agents: the hub's knowledge, and what an operator forced. */
@@ -127,6 +141,7 @@ function linksOf(parts: {
 interface DriverParts extends ControlOptions {
   readonly writer: StatusWriter;
   readonly links: NodeLinks;
+  readonly projects: ProjectControlDriver;
   readonly poke: Poke;
 }
 
@@ -149,6 +164,9 @@ function makeDrivers(parts: DriverParts) {
     }),
     new StoragePoolControlDriver(links),
     images,
+    new ApiTokenControlDriver((id) => parts.tokens.forget(id)),
+    new ServiceAccountControlDriver(),
+    parts.projects,
     new VolumeControlDriver(links),
     new NetworkDriver(northbound),
     new PortDriver(northbound),

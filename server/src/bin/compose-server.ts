@@ -9,20 +9,26 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { createAgentService } from '../api/agent-service.js';
 import type { ApiContext } from '../api/api-context.js';
+import { authInterceptor } from '../api/auth.js';
+import { ensureBuiltIns } from '../api/built-ins.js';
 import { callerOf } from '../api/caller.js';
 import { forgetOperations } from '../api/forget-operations.js';
 import { startHousekeeping } from '../api/housekeeping.js';
 import { ensureNode, joinNode } from '../api/join-node.js';
 import { parseListenAddress } from '../api/listen.js';
 import { Load, type LoadLimits, loadLimitsDefault } from '../api/load.js';
+import { identityMethods } from '../api/methods/identity.js';
 import { shortLivedTokenMethods } from '../api/methods/short-lived-tokens.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
 import { registerTokens } from '../api/token-service.js';
+import { Turns } from '../api/turns.js';
 import { registerUploads } from '../api/upload-service.js';
 import { Uploads } from '../api/uploads.js';
+import { Usage } from '../api/usage.js';
 import { createValidate } from '../api/validation.js';
+import { fullAccess } from '../decide/access.js';
 import { admission } from '../decide/admission-table.js';
 import { Capacity } from '../decide/capacity.js';
 import { claimsOf } from '../decide/claims.js';
@@ -125,7 +131,7 @@ async function compose(
   if (world !== undefined) onStop(() => world.stop());
   const nb = world?.connectNorthbound() ?? connectNorthbound(options);
   onStop(() => nb.close());
-  const control = startControl({ ...options, context, library, northbound: nb });
+  const control = startControl({ ...options, context, tokens, library, northbound: nb });
   onStop(() => control.stop());
   const api = await startApi(options, { context, authority, tokens, library, control });
   onStop(() => api.close());
@@ -134,6 +140,7 @@ async function compose(
       forget: async () => {
         await sweepRequests(context.store, clock.nowMs());
         await forgetOperations(context);
+        await tokens.sweep();
       },
       clock,
       log,
@@ -177,10 +184,13 @@ async function openContext(
   onStop(() => view.stop());
   const support = options.simulate === 0 ? realSupport : fullSupport;
   const validate = createValidate();
-  return {
+  const context: ApiContext = {
     ...{ types, store, view, admission, capacity, support, validate },
     ...{ newId, nowMs, clock, random },
+    ...{ access: fullAccess, usage: new Usage(view, types), turns: new Turns() },
   };
+  await ensureBuiltIns(context);
+  return context;
 }
 
 interface ApiParts {
@@ -198,7 +208,7 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
     keyPair: await serverKeyPair(options, authority),
     caPem: authority.certificatePem,
     routes: (router) => register(router, parts),
-    tokens,
+    auth: authInterceptor({ tokens, context, log: options.log }),
     load: new Load(options.load ?? loadLimitsDefault, options.random),
     clock: options.clock,
     log: options.log,
@@ -219,7 +229,10 @@ function serverKeyPair(options: ServerOptions, authority: CertificateAuthority):
 function register(router: ConnectRouter, parts: ApiParts): void {
   const { context, authority, tokens, library, control } = parts;
   const { types, view, validate } = context;
-  registerResources(router, context, shortLivedTokenMethods(tokens));
+  registerResources(router, context, [
+    ...shortLivedTokenMethods(tokens),
+    ...identityMethods(tokens),
+  ]);
   registerTokens(router, tokens, validate);
   const uploads = new Uploads({
     types,

@@ -1,6 +1,7 @@
 /** Which admission each type has. A type without a row is stored as the user wrote it. */
 import { type AdmissionTable, admissionTable, admits } from './admission.js';
 import { admitFleet } from './admit-fleet.js';
+import { admitProject, admitRole } from './admit-identity.js';
 import { admitNetwork } from './admit-network.js';
 import { admitPort } from './admit-port.js';
 import { admitVm } from './admit-vm.js';
@@ -15,4 +16,6 @@ export const admission: AdmissionTable = admissionTable(
   admits('volume', admitVolume),
   admits('network', admitNetwork),
   admits('port', admitPort),
+  admits('role', admitRole),
+  admits('project', admitProject),
 );

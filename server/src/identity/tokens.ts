@@ -8,7 +8,12 @@ import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
 import { tokenKey, tokenPrefix } from '../resource/keys.js';
 import { decodeText, encodeText } from '../resource/record.js';
-import type { Entry, Store } from '../store/store.js';
+import type { Entry, Store, Write } from '../store/store.js';
+
+/** Whose token it is: a user's, by the name that role bindings have, or a service account's. */
+export type TokenMember =
+  | { readonly kind: 'user'; readonly name: string }
+  | { readonly kind: 'service-account'; readonly id: string };
 
 /** A token as it is stored. */
 export interface TokenRecord {
@@ -20,10 +25,16 @@ export interface TokenRecord {
   readonly secretSha256: string;
   readonly createdAtMs: number;
   readonly expiresAtMs?: number;
+  /** Whose roles count; without it and a resource, an API token may do everything. */
+  readonly member?: TokenMember;
+  /** The `api_token` resource that it is the secret of: that one says whose it is and how long. */
+  readonly resourceId?: string;
   /** How many hosts may still join with it. */
   readonly usesLeft?: number;
   /** For a short-lived one: the token that issued it, which alone may renew and revoke it. */
   readonly issuerId?: string;
+  /** That token's secret then: it is good as long as the issuer is, with this secret. */
+  readonly issuerSha256?: string;
   /** For a short-lived one that was renewed: for how long each time. */
   readonly lifeMs?: number;
 }
@@ -37,6 +48,12 @@ export interface TokensOptions {
   readonly caFingerprint: string;
 }
 
+/** A secret that is to be stored: what it is, and the write that makes it good. */
+export interface PreparedToken {
+  readonly token: string;
+  readonly write: Write;
+}
+
 /** A token that was made: its text is shown this once. */
 export interface NewToken {
   readonly id: string;
@@ -47,6 +64,7 @@ const tokensMax = 10_000;
 const shortLivedSeconds = 15 * 60;
 /** However often it is renewed. */
 const shortLivedMsMax = 24 * 60 * 60_000;
+const sweepPageMax = 1000;
 const joinExpirySeconds = 3600;
 const retriesMax = 16;
 const idBytes = 8;
@@ -57,18 +75,58 @@ const joinPattern = /^lqxj_([0-9a-f]{16})_([0-9a-f]{64})(?:_[0-9a-f]{64})?$/;
 /** Makes, checks and revokes tokens. */
 export class Tokens {
   readonly #options: TokensOptions;
+  /** Those that were revoked by this process; streams that began with one end. */
+  readonly #revoked = new Set<string>();
 
   constructor(options: TokensOptions) {
     this.#options = options;
   }
 
-  /** Makes a token for a user; it never expires with 0 seconds. */
+  /** Makes an API token; an administrator's without a member. It never expires with 0 seconds. */
   async createApiToken(options: {
     readonly name: string;
     readonly expiresInSeconds: number;
+    readonly member?: TokenMember;
   }): Promise<NewToken> {
     const { id, secret } = await this.#create('api', options);
     return { id, token: `lqx_${id}_${secret}` };
+  }
+
+  /** A secret for an `api_token` resource, in the place of the one that it has. */
+  prepare({ id: resourceId, name }: { readonly id: string; readonly name: string }): PreparedToken {
+    const { nowMs, randomBytes } = this.#options;
+    const [id, secret] = [idOfResource(resourceId), hex(randomBytes(secretBytes))];
+    const secretSha256 = sha256(secret);
+    const createdAtMs = nowMs();
+    const record: TokenRecord = { id, kind: 'api', name, secretSha256, createdAtMs, resourceId };
+    const value = encodeText(JSON.stringify(record));
+    return { token: `lqx_${id}_${secret}`, write: { kind: 'put', key: tokenKey(id), value } };
+  }
+
+  /** Forgets the secret of an `api_token` resource; idempotent. */
+  forget(resourceId: string): Promise<void> {
+    return this.revoke(idOfResource(resourceId));
+  }
+
+  /** Whether a token of this record is no longer good, as far as this process knows by itself. */
+  isOver({ id, issuerId, expiresAtMs }: TokenRecord): boolean {
+    if (expiresAtMs !== undefined && expiresAtMs <= this.#options.nowMs()) return true;
+    return this.#revoked.has(id) || (issuerId !== undefined && this.#revoked.has(issuerId));
+  }
+
+  /** Forgets what has expired; call it now and then. */
+  async sweep(): Promise<void> {
+    const { store, nowMs } = this.#options;
+    let from: string | undefined;
+    do {
+      const page = await store.list({ prefix: tokenPrefix, limit: sweepPageMax, from });
+      const isOld = (entry: Entry) => (parse(entry).expiresAtMs ?? Infinity) <= nowMs();
+      for (const { key, revision } of page.entries.filter(isOld)) {
+        const require = [{ kind: 'revision', key, revision } as const];
+        await store.commit({ require, writes: [{ kind: 'delete', key }] });
+      }
+      from = page.next;
+    } while (from !== undefined);
   }
 
   /**
@@ -82,7 +140,7 @@ export class Tokens {
     const { issuerId } = options;
     const issuer = await this.#find(issuerId);
     if (issuer === undefined || issuer.record.issuerId !== undefined) throw shortLivedIssuer();
-    const { name } = issuer.record;
+    const { name, secretSha256: issuerSha256 } = issuer.record;
     const expiresInSeconds = options.expiresInSeconds || shortLivedSeconds;
     const {
       id,
@@ -92,6 +150,7 @@ export class Tokens {
       name,
       expiresInSeconds,
       issuerId,
+      issuerSha256,
     });
     return { id, token: `lqx_${id}_${secret}`, expiresAtMs };
   }
@@ -142,22 +201,31 @@ export class Tokens {
     return { id, token: `lqxj_${id}_${secret}_${this.#options.caFingerprint}` };
   }
 
-  /** The tokens that aren't revoked, oldest first. */
+  /** The tokens that aren't revoked and are of no resource, oldest first. */
   async list(): Promise<readonly TokenRecord[]> {
     const { entries } = await this.#options.store.list({ prefix: tokenPrefix, limit: tokensMax });
-    return entries.map(parse).sort((a, b) => a.createdAtMs - b.createdAtMs);
+    const records = entries.map(parse).filter(({ resourceId }) => resourceId === undefined);
+    return records.sort((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
   /** Makes a token useless; idempotent. */
   async revoke(id: string): Promise<void> {
     const key = tokenKey(encodeURIComponent(id));
+    if (this.#revoked.size >= tokensMax) this.#revoked.clear();
+    this.#revoked.add(id);
     await this.#options.store.commit({ require: [], writes: [{ kind: 'delete', key }] });
   }
 
   /** The token that a text is. Throws UNAUTHENTICATED with what to do. */
   async verifyApiToken(text: string): Promise<TokenRecord> {
     const { record } = await this.#verify(text, apiWords);
-    return record;
+    const { issuerId, issuerSha256 } = record;
+    if (issuerId === undefined) return record;
+    const issuer = (await this.#find(issuerId))?.record;
+    const isGood = issuerSha256 === undefined || issuer?.secretSha256 === issuerSha256;
+    if (issuer === undefined || !isGood || this.isOver(issuer)) throw unknown(apiWords);
+    const { member, resourceId } = issuer;
+    return { ...record, ...(member && { member }), ...(resourceId && { resourceId }) };
   }
 
   /** As `redeemJoinToken`, without using it up. */
@@ -189,7 +257,7 @@ export class Tokens {
 
   async #create(
     kind: TokenRecord['kind'],
-    options: { name: string; expiresInSeconds: number; usesLeft?: number; issuerId?: string },
+    options: NewTokenOptions,
   ): Promise<{ id: string; secret: string; expiresAtMs: number | undefined }> {
     const { store, nowMs, randomBytes } = this.#options;
     const page = await store.list({ prefix: tokenPrefix, limit: tokensMax });
@@ -197,7 +265,7 @@ export class Tokens {
     if (page.entries.length - over.length >= tokensMax) throw tooMany();
     const [id, secret] = [hex(randomBytes(idBytes)), hex(randomBytes(secretBytes))];
     const createdAtMs = nowMs();
-    const { name, expiresInSeconds, usesLeft, issuerId } = options;
+    const { name, expiresInSeconds, ...more } = options;
     const record: TokenRecord = {
       id,
       kind,
@@ -205,8 +273,7 @@ export class Tokens {
       secretSha256: sha256(secret),
       createdAtMs,
       ...(expiresInSeconds > 0 && { expiresAtMs: createdAtMs + expiresInSeconds * 1000 }),
-      ...(usesLeft !== undefined && { usesLeft }),
-      ...(issuerId !== undefined && { issuerId }),
+      ...more,
     };
     const key = tokenKey(id);
     const value = encodeText(JSON.stringify(record));
@@ -229,10 +296,7 @@ export class Tokens {
     const record = entry && parse(entry);
     const isGood = record?.kind === words.kind && sameHash(record.secretSha256, sha256(secret));
     if (entry === undefined || record === undefined || !isGood) {
-      throw refused(
-        'TOKEN_UNKNOWN',
-        `the ${words.what} is unknown or was revoked; ${words.remedy}`,
-      );
+      throw unknown(words);
     }
     if (record.expiresAtMs !== undefined && record.expiresAtMs <= this.#options.nowMs()) {
       const when = new Date(record.expiresAtMs).toISOString();
@@ -241,6 +305,13 @@ export class Tokens {
     return { record, entry };
   }
 }
+
+interface NewTokenOptions extends Pick<TokenRecord, NewTokenFacts> {
+  readonly name: string;
+  readonly expiresInSeconds: number;
+}
+
+type NewTokenFacts = 'usesLeft' | 'member' | 'issuerId' | 'issuerSha256';
 
 interface Words {
   readonly kind: TokenRecord['kind'];
@@ -267,10 +338,15 @@ const parse = ({ value }: Entry): TokenRecord => JSON.parse(decodeText(value)) a
 /** Whether nobody will ever ask for it again: short-lived, and its time is over. */
 const isOver = ({ issuerId, expiresAtMs = 0 }: TokenRecord, nowMs: number): boolean =>
   issuerId !== undefined && expiresAtMs <= nowMs;
+/** One secret for each resource: where it is stored follows from the resource's id. */
+const idOfResource = (resourceId: string): string => sha256(resourceId).slice(0, 2 * idBytes);
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const sameHash = (a: string, b: string): boolean =>
   timingSafeEqual(Buffer.from(a, 'hex'), Buffer.from(b, 'hex'));
+
+const unknown = ({ what, remedy }: Words): LimiError =>
+  refused('TOKEN_UNKNOWN', `the ${what} is unknown or was revoked; ${remedy}`);
 
 const refused = (reason: string, message: string): LimiError =>
   new LimiError({ code: Code.Unauthenticated, reason, message });

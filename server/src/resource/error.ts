@@ -30,6 +30,8 @@ export interface LimiErrorInit {
   readonly metadata?: Readonly<Record<string, string>>;
   /** The fields at fault. */
   readonly violations?: readonly FieldViolation[];
+  /** What there is not enough of: a quantity, and in words how much and what to do. */
+  readonly quotas?: readonly { readonly subject: string; readonly message: string }[];
   /** For the log only: paths, backend texts. */
   readonly detail?: string;
   /** The error behind this one. */
@@ -44,6 +46,7 @@ export class LimiError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly quotas: NonNullable<LimiErrorInit['quotas']>;
   readonly detail: string | undefined;
 
   constructor(init: LimiErrorInit) {
@@ -55,6 +58,7 @@ export class LimiError extends Error {
     this.retryAfterMs = init.retryAfterMs;
     this.metadata = init.metadata ?? {};
     this.violations = init.violations ?? [];
+    this.quotas = init.quotas ?? [];
     this.detail = init.detail;
   }
 }

@@ -25,6 +25,12 @@ export function nameKey(options: {
   return `n/${options.type}/${encodePart(options.projectId)}/${encodePart(options.name)}`;
 }
 
+/** The names of a type's resources in a project. */
+export const namePrefix = (options: {
+  readonly type: TypeName;
+  readonly projectId: string;
+}): string => `n/${options.type}/${encodePart(options.projectId)}/`;
+
 /** Who refers to a resource in its spec: one key for each, as `referenceKey` makes them. */
 export const referencePrefix = (targetId: string): string => `x/${targetId}/`;
 

@@ -49,6 +49,8 @@ export interface ResourceType {
   /** For messages: `storage pool`. */
   readonly label: string;
   readonly scope: 'project' | 'installation';
+  /** Of the installation's: whether all are read by whoever reads the type in any project. */
+  readonly isShared: boolean;
   /** Whether clients wait for the condition Ready, or for nothing. */
   readonly readiness: 'condition' | 'stored';
   /** Paths of the fields that the command line shows. */
@@ -114,6 +116,7 @@ function readType(message: DescMessage, services: readonly DescService[]): Resou
     plural: option.plural,
     label: option.type.replaceAll('_', ' '),
     scope: option.scope === Scope.INSTALLATION ? 'installation' : 'project',
+    isShared: option.shared,
     readiness: option.readiness === Readiness.STORED ? 'stored' : 'condition',
     columns: option.columns,
     message,

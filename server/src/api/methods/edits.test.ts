@@ -3,6 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { NodeService } from '@limiquantix/proto/compute/v1/node_service_pb.js';
 import { TaintEffect } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
+import { ProjectService } from '@limiquantix/proto/identity/v1/project_service_pb.js';
 import { LoadBalancerService } from '@limiquantix/proto/network/v1/load_balancer_service_pb.js';
 import { VirtualNetworkService } from '@limiquantix/proto/network/v1/network_service_pb.js';
 import {
@@ -101,6 +102,8 @@ it('attaches a volume to a machine and takes it off', async () => {
   const { vm } = await vms.createVirtualMachine({ vm: { name: 'web', spec } });
   const [id, vmId] = [volume?.id ?? '', vm?.id ?? ''];
   const disksOf = async () => (await vms.getVirtualMachine({ id: vmId })).vm?.spec?.disks ?? {};
+  const projects = installation.client(ProjectService);
+  await projects.createProject({ project: { name: 'other', spec: {} } });
   const elsewhere = await vms.createVirtualMachine({
     vm: { name: 'other', projectId: 'other', spec },
   });

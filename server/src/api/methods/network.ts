@@ -20,6 +20,7 @@ import { SecurityGroupService } from '@limiquantix/proto/network/v1/security_gro
 import { type Vpn, VpnConnectionSchema } from '@limiquantix/proto/network/v1/vpn_pb.js';
 import { VpnService } from '@limiquantix/proto/network/v1/vpn_service_pb.js';
 import { networkTopology } from '../../decide/network-topology.js';
+import { defaultProject } from '../header.js';
 import { type CustomMethod, edits, reads } from './custom-method.js';
 import { add, found, take } from './entries.js';
 
@@ -70,6 +71,6 @@ export const networkMethods: readonly CustomMethod[] = [
     take(spec?.connections, { path: 'name', key: name });
   }),
   reads(VirtualNetworkService.method.getNetworkTopology, ({ context, request }) =>
-    networkTopology(context.view, request.projectId),
+    networkTopology(context.view, request.projectId || defaultProject),
   ),
 ];

@@ -35,10 +35,10 @@ export function shortLivedTokenMethods(tokens: Tokens): readonly CustomMethod[] 
 /** The token that the caller proves itself with. */
 function issuerOf(call: Pick<HandlerContext, 'values'>): string {
   const caller = callerOf(call);
-  if (caller.kind === 'user') return caller.tokenId;
+  if (caller.kind === 'user' || caller.kind === 'service-account') return caller.tokenId;
   throw new LimiError({
     code: Code.PermissionDenied,
     reason: 'PERMISSION_DENIED',
-    message: 'short-lived tokens are issued to users with an API token',
+    message: 'short-lived tokens are issued to who has an API token',
   });
 }
