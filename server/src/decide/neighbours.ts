@@ -93,27 +93,15 @@ function spreadRules({ vm, placement, occupancy, candidates }: NeighbourQuestion
 }
 
 function repellingRules({ vm, occupancy, candidates }: NeighbourQuestion): NeighbourRule[] {
-  const repelled = occupancy.repelled(vm);
-  if (repelled.length === 0) return [];
-  const closed = new Map<string | undefined, Set<string>>();
-  for (const { nodeIds, topologyLabel } of repelled) {
-    const domains = closed.get(topologyLabel) ?? new Set();
-    closed.set(topologyLabel, domains);
-    for (const id of topologyLabel === undefined ? nodeIds : []) domains.add(id);
-    if (topologyLabel === undefined) continue;
-    const there = new Set(nodeIds);
-    for (const node of candidates) {
-      const domain = there.has(node.id) ? node.labels[topologyLabel] : undefined;
-      if (domain !== undefined) domains.add(domain);
-    }
-  }
-  return [...closed].map(([label, domains]) => ({
-    required: true,
-    against: (node: Candidate) =>
-      domains.has(domainOf(node, label) ?? '')
-        ? 'has machines that want to be apart from this one'
-        : undefined,
-  }));
+  const why = 'has machines that want to be apart from this one';
+  return occupancy.repelled(vm).map(({ nodes, topologyLabel }) => {
+    const closed = byDomain(nodes, candidates, topologyLabel);
+    return {
+      required: true,
+      against: (node: Candidate) =>
+        closed.has(domainOf(node, topologyLabel) ?? '') ? why : undefined,
+    };
+  });
 }
 
 /** What counts as one place: the node itself, or all nodes with the label's same value. */

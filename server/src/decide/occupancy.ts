@@ -14,9 +14,9 @@ export interface Usage extends Demand {
   readonly vms: number;
 }
 
-/** Nodes that machines keep others away from, and how far. */
+/** Nodes that machines keep others away from, with how many do so, and how far. */
 export interface Repelled {
-  readonly nodeIds: Iterable<string>;
+  readonly nodes: ReadonlyMap<string, number>;
   /** The node label whose equal values are kept free as well; undefined for the nodes alone. */
   readonly topologyLabel: string | undefined;
 }
@@ -119,7 +119,7 @@ export class Occupancy {
       const others = isOwn ? new Map(counts) : counts;
       if (isOwn && own !== undefined) change(others, own.nodeId, -1);
       if (others.size === 0) continue;
-      found.push({ nodeIds: others.keys(), topologyLabel: selector.topologyLabel });
+      found.push({ nodes: others, topologyLabel: selector.topologyLabel });
     }
     return found;
   }

@@ -1,5 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { TaintEffect, TolerationSchema } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import {
+  TaintEffect,
+  TolerationSchema,
+  VirtualMachineSpecSchema,
+} from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { demandOf } from './candidates.js';
 import {
   type Candidate,
   type Constraints,
@@ -117,4 +122,25 @@ test.each<[string, Partial<Constraints>]>([
     nodeId: 'id-a',
     reasons: [expect.stringMatching(/1 preferences not met/)],
   });
+});
+
+test.each<[string, object, number]>([
+  ['all of it without more', {}, 1_024],
+  ['half of it where it is overcommitted twofold', { overcommitRatio: 2 }, 512],
+  ['no less than what is reserved', { overcommitRatio: 4, reservationMib: 768n }, 768],
+])('of a machine’s memory counts %s', (_, memory, memoryMib) => {
+  const spec = create(VirtualMachineSpecSchema, { memory: { sizeMib: 1_024n, ...memory } });
+  expect(demandOf(spec).memoryMib).toBe(memoryMib);
+});
+
+test('chooses among thousands of nodes as it would among two', () => {
+  const many = Array.from({ length: 3_000 }, (_, n) =>
+    node(`n${String(n).padStart(4, '0')}`, {
+      used: { vcpus: 1 + (n % 7), memoryMib: 64 * (n % 5) },
+    }),
+  );
+  const shuffled = many.toSorted((a, b) => (a.id.at(-1) ?? '').localeCompare(b.id.at(-1) ?? ''));
+  const near = { ...anywhere, neighbours: [rule(true, 'id-n0000', 'id-n0035')] };
+  expect(decidePlacement(small, near, shuffled)).toMatchObject({ nodeId: 'id-n0070' });
+  expect(decidePlacement(small, near, many)).toMatchObject({ nodeId: 'id-n0070' });
 });

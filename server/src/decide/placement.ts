@@ -127,24 +127,36 @@ function bestOf(
   constraints: Constraints,
   candidates: readonly Candidate[],
 ): Scored | undefined {
+  const isOut = closedTo(constraints);
   let best: Scored | undefined;
+  // The load and name of a node that meets every wish: only an emptier one beats it.
   let loadToBeat = Number.POSITIVE_INFINITY;
   for (const node of candidates) {
     const { capacity, used } = node;
     const vcpus = used.vcpus + demand.vcpus;
     const memoryMib = used.memoryMib + demand.memoryMib;
     if (vcpus > capacity.vcpus || memoryMib > capacity.memoryMib) continue;
-    if (vcpus / capacity.vcpus > loadToBeat || memoryMib / capacity.memoryMib > loadToBeat)
-      continue;
+    const load = Math.max(vcpus / capacity.vcpus, memoryMib / capacity.memoryMib);
+    if (load > loadToBeat || (load === loadToBeat && node.name > (best?.node.name ?? ''))) continue;
+    if (isOut(node)) continue;
     const judgement = judgeNode(node, demand, constraints);
     if (judgement.kind === 'against') continue;
     const scored = { node, judgement };
     if (best !== undefined && !isBetter(scored, best)) continue;
     best = scored;
-    // A node that meets every wish is beaten by an emptier one alone.
     if (judgement.unmet === 0 && judgement.unwelcome === 0) loadToBeat = judgement.load;
   }
   return best;
+}
+
+/** A quick look for what most often rules a node out. */
+function closedTo({ neighbours }: Constraints): (node: Candidate) => boolean {
+  const required = neighbours.filter((rule) => rule.required);
+  return (node) => {
+    if (!node.ready || !node.schedulable) return true;
+    for (const rule of required) if (rule.against(node) !== undefined) return true;
+    return false;
+  };
 }
 
 /** Judges one node. */

@@ -21,7 +21,7 @@ import type {
 } from '../../reconcile/driver.js';
 import type { ViewChange } from '../../reconcile/loop.js';
 import { patched } from '../../resource/patched.js';
-import { notReady, ready } from '../../resource/ready.js';
+import { failed, notReady, ready } from '../../resource/ready.js';
 import type { ResourceKey } from '../../resource/resource.js';
 import type { NodeLinks } from './node-links.js';
 
@@ -61,6 +61,13 @@ export class StoragePoolControlDriver
       observedGeneration: pool.generation,
     });
     if (countDue) count(pool, status, lookup);
+    const holder = directoryHolder(pool, lookup);
+    if (holder !== undefined) {
+      status.phase = Phase.FAILED;
+      const why = `spec.directory.path is the directory of storage pool ${holder.name}, which shares a node with it; give another one`;
+      status.conditions = failed('DirectoryTaken', why);
+      return { actions: [], status };
+    }
     const connected = lookup
       .list<Node>('node')
       .filter((node) => isSpanned(pool, node) && node.status?.phase === NodePhase.READY);
@@ -96,13 +103,31 @@ export class StoragePoolControlDriver
       const poolId = ((resource ?? previous) as Volume | undefined)?.spec?.poolId;
       return poolId === undefined ? [] : [{ type: 'storage_pool', id: poolId }];
     }
+    const all = () => lookup.list('storage_pool').map(({ id }) => ({ type: 'storage_pool', id }));
+    // A directory may have become free.
+    if (key.type === 'storage_pool') return resource === undefined ? all() : [];
     if (key.type !== 'node') return [];
     const now = resource as Node | undefined;
     const before = previous as Node | undefined;
     const same = now?.status?.phase === before?.status?.phase && now?.etag === before?.etag;
     if (same) return [];
-    return lookup.list('storage_pool').map((pool) => ({ type: 'storage_pool', id: pool.id }));
+    return all();
   }
+}
+
+/** The older pool whose directory a pool would share on some node. */
+function directoryHolder(pool: StoragePool, lookup: Lookup): StoragePool | undefined {
+  const path = directoryOf(pool);
+  if (path === undefined) return undefined;
+  const nodes = lookup.list<Node>('node').filter((node) => isSpanned(pool, node));
+  return lookup
+    .list<StoragePool>('storage_pool')
+    .filter((other) => other.id < pool.id && directoryOf(other) === path)
+    .find((other) => nodes.some((node) => isSpanned(other, node)));
+}
+
+function directoryOf({ spec }: StoragePool): string | undefined {
+  return spec?.backend.case === 'directory' ? spec.backend.value.path : undefined;
 }
 
 function count(pool: StoragePool, status: StoragePoolStatus, lookup: Lookup): void {

@@ -8,6 +8,8 @@ export const vmPaths: SupportedPaths = [
   'spec.cpu.sockets',
   'spec.cpu.threads_per_core',
   'spec.memory.size_mib',
+  'spec.memory.overcommit_ratio',
+  'spec.memory.reservation_mib',
   'spec.disks.*.volume_id',
   'spec.disks.*.volume.pool_id',
   'spec.disks.*.volume.size_gib',

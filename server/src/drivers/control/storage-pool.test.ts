@@ -1,0 +1,65 @@
+import { create } from '@bufbuild/protobuf';
+import { NodePhase, NodeSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
+import {
+  StoragePoolPhase as Phase,
+  type StoragePool,
+  StoragePoolSchema,
+} from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
+import { AgentView } from '../../agent/agent-view.js';
+import { readyOf } from '../../resource/ready.js';
+import { contractTypes } from '../../resource/type-registry.js';
+import { StoragePoolControlDriver } from './storage-pool.js';
+
+const pool = (id: string, path: string, nodeIds: string[] = []) =>
+  create(StoragePoolSchema, {
+    id,
+    name: `pool-${id}`,
+    spec: { nodeIds, backend: { case: 'directory', value: { path } } },
+    status: { nodes: { n1: { ready: true }, n2: { ready: true } } },
+  });
+
+function world(...pools: StoragePool[]) {
+  const view = new AgentView(contractTypes, () => 10_000);
+  const put = (type: string, resource: Parameters<typeof view.set>[1] & object) =>
+    view.set({ type, id: resource.id }, resource);
+  for (const id of ['n1', 'n2']) {
+    put('node', create(NodeSchema, { id, name: id, status: { phase: NodePhase.READY } }));
+  }
+  for (const one of pools) put('storage_pool', one);
+  return view;
+}
+
+const links = { isConnected: () => true, lastHeardMs: () => 0, isRemoved: () => true };
+
+function statusOf(id: string, view: ReturnType<typeof world>) {
+  const driver = new StoragePoolControlDriver(links);
+  const given = view.get<StoragePool>('storage_pool', id);
+  if (given === undefined) throw new Error(`no pool ${id}`);
+  return driver.diff(given, { countDue: true }, view).status;
+}
+
+test('a pool whose directory another has on a node fails, and says whose it is', () => {
+  const view = world(pool('a', '/srv/one'), pool('b', '/srv/one'));
+  expect(statusOf('a', view).phase).toBe(Phase.READY);
+  const status = statusOf('b', view);
+  expect(status.phase).toBe(Phase.FAILED);
+  expect(readyOf(status.conditions)).toMatchObject({
+    reason: 'DirectoryTaken',
+    message: expect.stringMatching(
+      /^spec\.directory\.path is the directory of storage pool pool-a/,
+    ),
+  });
+});
+
+test('pools of one directory on different nodes are no matter', () => {
+  const view = world(pool('a', '/srv/one', ['n1']), pool('b', '/srv/one', ['n2']));
+  expect(statusOf('b', view).phase).toBe(Phase.READY);
+});
+
+test('a pool is looked at again when another is gone', () => {
+  const view = world(pool('b', '/srv/one'));
+  const driver = new StoragePoolControlDriver(links);
+  const change = { resource: undefined, previous: pool('a', '/srv/one') };
+  const keys = driver.triggers({ key: { type: 'storage_pool', id: 'a' }, ...change }, view);
+  expect(keys).toEqual([{ type: 'storage_pool', id: 'b' }]);
+});
