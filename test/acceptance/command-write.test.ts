@@ -65,6 +65,34 @@ it('applies: creates, leaves alone, configures, and tells what a change costs', 
   expect(await run(['diff', '-f', '-'], next)).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 
+it('keeps projects apart', async () => {
+  const lan = network('lan');
+  const other = lan.replace('name: lan\n', 'name: lan\nproject_id: other\n');
+  const mine = `type: project\nname: other\nspec: {}\n`;
+  await apply(lan);
+  expect((await apply(`${other}---\n${mine}`)).stdout).toBe(
+    'project/other created\nnetwork/lan created\n',
+  );
+  expect((await apply(`${other}---\n${mine}`)).stdout).toBe(
+    'project/other unchanged\nnetwork/lan unchanged\n',
+  );
+  const inOther = await run(['get', 'networks', '--project', 'other', '-o', 'name']);
+  expect(inOther.stdout).toBe('network/lan\n');
+  const several = await run(['get', 'network', 'lan']);
+  expect([several.code, several.stderr]).toEqual([
+    5,
+    expect.stringMatching(/several projects have a network named lan; give --project/),
+  ]);
+  const empty = await run(['get', 'vms', '--filter', 'name=none'], '', {
+    LIMIQUANTIX_PROJECT: 'other',
+  });
+  expect(empty.stderr).toBe('there are no vms that match\n');
+  const none = await run(['get', 'vms'], '', { LIMIQUANTIX_PROJECT: 'other' });
+  expect(none.stderr).toBe('there are no vms in project other; -A shows those of all projects\n');
+  const gone = await run(['delete', 'network/lan', 'project/other', '--project', 'other']);
+  expect(gone.stdout).toBe('network/lan deleted\nproject/other deleted\n');
+});
+
 it.each(['yaml', 'json'])('changes nothing by applying what get printed as %s', async (format) => {
   await apply(`${network('lan')}---\n${machine('round')}`);
   const { stdout } = await run(['get', 'vms,networks,nodes,ports', '-o', format]);

@@ -60,7 +60,7 @@ it('says what is wrong, once, and ends with a code for its kind', async () => {
     [['describe', 'vm'], 2, /which vm\? write: limiquantix describe vm NAME/],
     [['get', 'vm', 'nope'], 3, /no vm named nope/],
     [['get', 'node', 'sim-2'], 3, /no node named sim-2; did you mean "sim-1"/],
-    [['get', 'vm', '--project', 'nope'], 3, /no project named nope/],
+    [['get', 'vm', 'nope', '--project', 'other'], 3, /no vm named nope/],
     [['get', 'vm'], 4, /API token/, { LIMIQUANTIX_TOKEN: 'lqx_wrong' }],
     [['get', 'vm'], 7, /ECONNREFUSED/, { LIMIQUANTIX_ENDPOINT: 'https://127.0.0.1:1' }],
     [['get', 'vm'], 2, /endpoint "here" is no URL/, { LIMIQUANTIX_ENDPOINT: 'here' }],

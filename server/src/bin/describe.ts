@@ -10,7 +10,7 @@ import type { AnyResource } from '../resource/resource.js';
 import { contractTypes, type ResourceType } from '../resource/type-registry.js';
 import { parsePath } from './documents.js';
 import { referenceSlots } from './reference-slots.js';
-import { projectNameOf, type Session } from './session.js';
+import type { Session } from './session.js';
 import { fieldAt, labelsText, readiness, renderRows, valueAt } from './table.js';
 import { timeText } from './words/numbers.js';
 import { type Document, toDocument } from './words/to-document.js';
@@ -22,8 +22,8 @@ export async function describeResource(
   resource: AnyResource,
 ): Promise<string> {
   const { spec, status } = toDocument(type, resource);
-  const [header, names, events] = await Promise.all([
-    headerOf(session, type, resource),
+  const header = headerOf(session, type, resource);
+  const [names, events] = await Promise.all([
     namesIn(session, type, resource),
     eventsOf(session, resource),
   ]);
@@ -44,15 +44,10 @@ export async function describeResource(
   return parts.join('\n');
 }
 
-async function headerOf(
-  session: Session,
-  type: ResourceType,
-  resource: AnyResource,
-): Promise<string> {
+function headerOf(session: Session, type: ResourceType, resource: AnyResource): string {
   const { id, name, labels, description, createdAt, createdBy, owner } = resource;
   const nowMs = session.cli.nowMs();
   const since = createdAt === undefined ? '' : timeText(timestampMs(createdAt), nowMs);
-  const project = type.scope === 'project' ? await projectNameOf(session, resource.projectId) : '';
   const isProtected = resource.protected
     ? 'yes: it can not be deleted until this is taken away'
     : '';
@@ -60,7 +55,7 @@ async function headerOf(
     ['Name', name],
     ['Type', type.type],
     ['Id', id],
-    ['Project', project],
+    ['Project', resource.projectId],
     ['Labels', labelsText(labels)],
     ['Description', description],
     ['Created', [since, createdBy && `by ${createdBy}`].filter(Boolean).join(' ')],

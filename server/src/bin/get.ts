@@ -87,5 +87,5 @@ function merged(shown: readonly Shown[]): Shown[] {
 
 function whereOf({ projectId }: Session, { filter, selector }: GetOptions): string {
   if (filter !== undefined || selector !== undefined) return ' that match';
-  return projectId === '' ? '' : ' in this project; -A shows those of all projects';
+  return projectId === '' ? '' : ` in project ${projectId}; -A shows those of all projects`;
 }

@@ -54,9 +54,8 @@ export async function tableOptions(
   isWide: boolean,
 ): Promise<TableOptions> {
   const hasProjects = session.projectId === '' && type.scope === 'project' && isWide;
-  const types = [...new Set([...referencedTypes(type), ...(hasProjects ? ['project'] : [])])];
   return {
-    nameOf: await namesOf(session, types),
+    nameOf: await namesOf(session, referencedTypes(type)),
     isColoured: isColoured(session.cli),
     nowMs: session.cli.nowMs(),
     isWide,

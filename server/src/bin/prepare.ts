@@ -10,7 +10,7 @@ import type { AnyResource } from '../resource/resource.js';
 import { contractTypes, type ResourceType } from '../resource/type-registry.js';
 import { type Manifest, type Mistake, mistaken, parsePath } from './documents.js';
 import { nameSlots, type ReferenceSlot } from './reference-slots.js';
-import { projectIdOf, type Session } from './session.js';
+import { firstProject, type Session } from './session.js';
 import { violationsOf } from './tell-error.js';
 import { fillFileFacts } from './upload-files.js';
 
@@ -108,7 +108,10 @@ class Preparation {
       return { manifest, type, resource, title, waitsFor, key };
     }
     const project = this.#projectOf(manifest);
-    for (const slot of this.#slotsOf(manifest, project)) {
+    if (project !== '') resource.projectId = project;
+    const ofProject = keyText('project', '', project);
+    if (this.#inFiles.has(ofProject)) waitsFor.push({ on: ofProject, set: () => undefined });
+    for (const slot of nameSlots(type, resource)) {
       const within = contractTypes.get(slot.target).scope === 'project' ? project : '';
       const on = keyText(slot.target, within, slot.name);
       if (this.#inFiles.has(on) && on !== key) {
@@ -132,18 +135,6 @@ class Preparation {
     return { manifest, type, resource, title, waitsFor, key };
   }
 
-  #slotsOf({ type, resource }: Manifest, project: string): ReferenceSlot[] {
-    const slots = nameSlots(type, resource);
-    if (type.scope === 'installation' || project === '') return slots;
-    const set = (id: string) => {
-      resource.projectId = id;
-    };
-    // The header's project is no annotated reference, because the first project's id is its name.
-    if (project === firstProject) set(project);
-    else slots.push({ path: 'project_id', target: 'project', name: project, set });
-    return slots;
-  }
-
   #find({ target, name }: ReferenceSlot, within: string): Promise<string | undefined> {
     const key = keyText(target, within, name);
     let found = this.#known.get(key);
@@ -157,9 +148,7 @@ class Preparation {
   async #lookUp(target: string, name: string, within: string): Promise<string | undefined> {
     const { client } = this.#session;
     try {
-      if (target === 'project') return await projectIdOf(client, name);
-      const projectId = await projectIdOf(client, within);
-      return (await client.find(contractTypes.get(target), name, { projectId })).id;
+      return (await client.find(contractTypes.get(target), name, { projectId: within })).id;
     } catch (error) {
       if (error instanceof LimiError && error.code === Code.NotFound) return undefined;
       throw error;
@@ -188,8 +177,6 @@ class Preparation {
     this.mistakes.push({ place: manifest.placeOf(parsePath(path)), path, message });
   }
 }
-
-const firstProject = 'default';
 
 const keyText = (type: string, project: string, name: string): string =>
   `${type}/${project}/${name}`;

@@ -27,26 +27,27 @@ export interface SelectionArguments extends ProjectArguments {
 export interface Session {
   readonly cli: Cli;
   readonly client: ResourceClient;
-  /** The id of the project that is meant; empty for all. */
+  /** The name of the project that is meant, as in `project_id`; empty for all. */
   readonly projectId: string;
 }
 
-/** The project that exists from the beginning; its id is its name. */
-const firstProject = 'default';
+/** The project of what names none. */
+export const firstProject = 'default';
 
 /** Opens a session by the options, the environment and the profile. */
 export async function openSession(cli: Cli, options: ProjectArguments): Promise<Session> {
   const profile = await findProfile(options, cli.env);
   const client = new ResourceClient(createTransport(profile));
   const word = options.allProjects === true ? '' : (options.project ?? profile.project ?? '');
-  return { cli, client, projectId: await projectIdOf(client, word) };
+  return { cli, client, projectId: await projectNameOf(client, word) };
 }
 
-/** The id of a project by its name or id. Throws NOT_FOUND where there is none of that name. */
-export async function projectIdOf(client: ResourceClient, word: string): Promise<string> {
+/** The name of a project that was named by its name or its id. */
+async function projectNameOf(client: ResourceClient, word: string): Promise<string> {
   const type = contractTypes.find('project');
-  if (word === '' || word === firstProject || isId(word) || type === undefined) return word;
-  return (await client.find(type, word, {})).id;
+  // Whoever works in a project need not be allowed to look at it: its name is not looked up.
+  if (!isId(word) || type === undefined) return word;
+  return (await client.get(type, word)).name;
 }
 
 /** What to list of a type. Throws INVALID_ARGUMENT for a label that isn't one. */
@@ -103,12 +104,4 @@ function labelTerm(text: string): string {
     });
   }
   return `labels.${text.slice(0, at)}="${text.slice(at + 1).replace(/^=/, '')}"`;
-}
-
-/** A project's name for people; its id where it can't be found. */
-export async function projectNameOf({ client }: Session, id: string): Promise<string> {
-  const type = contractTypes.find('project');
-  if (type === undefined || !isId(id)) return id;
-  const found = await client.list(type, { filter: `id=${id}` });
-  return found[0]?.name ?? id;
 }

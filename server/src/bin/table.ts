@@ -138,7 +138,7 @@ function columnsOf(type: ResourceType, options: TableOptions): Column[] {
     hasProjects &&
       type.scope === 'project' && {
         heading: 'PROJECT',
-        cell: ({ projectId }) => projectOf(projectId, options),
+        cell: ({ projectId }) => projectId,
       },
     { heading: 'NAME', cell: ({ name }) => name },
     type.readiness === 'condition' && { heading: 'READY', cell: readiness },
@@ -149,8 +149,6 @@ function columnsOf(type: ResourceType, options: TableOptions): Column[] {
   ];
   return columns.filter((column) => column !== false);
 }
-
-const projectOf = (id: string, { nameOf }: TableOptions): string => nameOf('project', id) ?? id;
 
 const ageOf = ({ createdAt }: AnyResource, nowMs: number): string =>
   createdAt === undefined ? '' : spanText(nowMs - timestampMs(createdAt));

@@ -3,8 +3,8 @@
  * refuses what can't change before anything is sent. What a file doesn't say of a spec, of labels
  * or of a description is not wanted; secrets that it doesn't name stay.
  */
-import { clone, equals } from '@bufbuild/protobuf';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { clone } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
 import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { type FieldChange, intentChanges, worstDisruption } from '../resource/changes.js';
 import { LimiError } from '../resource/error.js';
@@ -13,7 +13,7 @@ import type { ResourceType } from '../resource/type-registry.js';
 import { type Mistake, mistaken, parsePath } from './documents.js';
 import { fillReferences, type Prepared } from './prepare.js';
 import { isId } from './resource-client.js';
-import { projectIdOf, type Session } from './session.js';
+import type { Session } from './session.js';
 
 /** What is to be done for one document. */
 export interface Step {
@@ -143,13 +143,8 @@ export async function carryOut(
   return { resource: stored, word: isSame ? 'unchanged' : 'configured' };
 }
 
-/** Whether two resources are meant the same. */
-export function isSameIntent(type: ResourceType, one: AnyResource, other: AnyResource): boolean {
-  return equals(type.message, one, other) || intentChanges(type, one, other).length === 0;
-}
-
 async function findCurrent(
-  { client, projectId }: Session,
+  { client }: Session,
   { type, resource, manifest }: Prepared,
 ): Promise<AnyResource | undefined> {
   const { id } = manifest.given;
@@ -158,13 +153,6 @@ async function findCurrent(
     const found = await client.findIfAny(type, id, {});
     if (found !== undefined) return found;
   }
-  const within = type.scope === 'project' ? resource.projectId || projectId || 'default' : '';
-  try {
-    const inProject = await projectIdOf(client, within);
-    return await client.findIfAny(type, resource.name, { projectId: inProject });
-  } catch (error) {
-    const isNew = error instanceof LimiError && error.code === Code.NotFound;
-    if (isNew || (error instanceof ConnectError && error.code === Code.NotFound)) return undefined;
-    throw error;
-  }
+  const projectId = type.scope === 'project' ? resource.projectId : '';
+  return client.findIfAny(type, resource.name, { projectId });
 }
