@@ -6,6 +6,7 @@ import { Code } from '@connectrpc/connect';
 import type { VmFleet } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
 import { type Access, mayRead } from '../decide/access.js';
 import type { AdmissionTable } from '../decide/admission.js';
+import type { Author } from '../decide/audit.js';
 import { type Capacity, roomKeptFor } from '../decide/capacity.js';
 import type { Clock } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
@@ -14,6 +15,7 @@ import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Support } from '../resource/unsupported.js';
 import type { CommitResult, Store } from '../store/store.js';
 import type { View } from '../view/view.js';
+import { auditPlan } from './audit.js';
 import type { Turns } from './turns.js';
 import type { Usage } from './usage.js';
 import type { Validate } from './validation.js';
@@ -37,6 +39,8 @@ export interface ApiContext {
   readonly random: () => number;
   /** What may be done: what the caller may, or everything where the control plane itself acts. */
   readonly access: Access;
+  /** The call that all this is for; undefined where the control plane itself acts. */
+  readonly author?: Author | undefined;
   /** What the resources of projects take of their quotas. */
   readonly usage: Usage;
   /** Whose turn it is with what only one transaction can take at a time. */
@@ -111,6 +115,7 @@ export async function commitPlan<T extends { readonly plan: WritePlan | undefine
         endTurn = await context.turns.take(plan.turn);
         continue;
       }
+      auditPlan(context, plan);
       const result = await commitHolding(context, plan);
       if (result.ok) return { outcome, revision: result.revision };
     }

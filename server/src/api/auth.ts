@@ -4,20 +4,31 @@
  * there is no table of methods.
  */
 import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
-import { Code, type ContextValues, createContextKey, type Interceptor } from '@connectrpc/connect';
+import {
+  Code,
+  type ContextValues,
+  createContextKey,
+  type Interceptor,
+  type StreamRequest,
+  type UnaryRequest,
+} from '@connectrpc/connect';
 import type { ApiToken } from '@limiquantix/proto/identity/v1/api_token_pb.js';
 import type { ServiceAccount } from '@limiquantix/proto/identity/v1/service_account_pb.js';
+import { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
 import { method as methodOption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { type Access, fullAccess, isFull, type Member } from '../decide/access.js';
 import { isExpired, ownerOf } from '../decide/api-token.js';
+import type { AuditSubject, Author } from '../decide/audit.js';
 import type { TokenRecord, Tokens } from '../identity/tokens.js';
 import type { Log } from '../log.js';
 import { LimiError } from '../resource/error.js';
 import { AccessBook } from './access-book.js';
 import { type ApiContext, freshen } from './api-context.js';
+import type { AuditLog } from './audit.js';
 import { authorize } from './authorize.js';
 import { type Caller, nameOfCaller, noAccess, setCall } from './caller.js';
-import { createTargets } from './targets.js';
+import { connectionOf } from './connection.js';
+import { createTargets, type Target } from './targets.js';
 import { TokenUse } from './token-use.js';
 
 /** The node that the connection's client certificate is of; undefined without a valid one. */
@@ -33,6 +44,8 @@ export interface AuthOptions {
   readonly tokens: Tokens;
   readonly context: ApiContext;
   readonly log: Log;
+  /** Records what is refused, and what is written beside the resources. */
+  readonly audit: AuditLog;
 }
 
 /** The one permission that needs no identity: its request carries a join token. */
@@ -41,10 +54,11 @@ const openPermission = 'agent.register';
 const agentPrefix = 'agent.';
 
 /** Finds out who calls and refuses what they may not do. */
-export function authInterceptor({ tokens, context, log }: AuthOptions): Interceptor {
+export function authInterceptor(options: AuthOptions): Interceptor {
+  const { context, audit } = options;
   const book = new AccessBook(context.view);
   const targets = createTargets(context.types);
-  const parts = { tokens, context, log, book, use: new TokenUse(context, log) };
+  const parts = { ...options, book, use: new TokenUse(context, options.log) };
   return (next) => async (request) => {
     const { method, contextValues } = request;
     const permission = permissionOf(method);
@@ -55,19 +69,51 @@ export function authInterceptor({ tokens, context, log }: AuthOptions): Intercep
     });
     refuseOtherKind(caller, permission);
     const access = accessNow();
-    setCall(contextValues, { caller, access, accessNow });
-    if (isFull(access) || permission.startsWith(agentPrefix)) return next(request);
-    const check = (message: Message): void =>
-      authorize(context, {
-        access,
-        name: nameOfCaller(caller),
-        permission,
-        target: targets(method)(message),
-      });
+    const author = authorOf(request, { permission, actor: nameOfCaller(caller) });
+    setCall(contextValues, { caller, access, accessNow, author });
+    if (permission.startsWith(agentPrefix)) return next(request);
+    if (isFull(access)) return recorded(await next(request));
+    const check = (message: Message): void => {
+      const target = targets(method)(message);
+      try {
+        authorize(context, { access, name: author.actor, permission, target });
+      } catch (error) {
+        if (error instanceof LimiError)
+          audit.record(author, error.code, subjectIn(context, target));
+        throw error;
+      }
+    };
+    // Tokens are no resources: no transaction of theirs has an event in it.
+    function recorded<T>(answer: T): T {
+      if (isTokens(method) && !isReading(permission)) audit.record(author, undefined);
+      return answer;
+    }
     if (request.stream) return next({ ...request, message: checked(request.message, check) });
     check(request.message);
-    return next(request);
+    return recorded(await next(request));
   };
+}
+
+const isTokens = ({ parent }: DescMethod): boolean => parent.typeName === TokenService.typeName;
+
+const isReading = (permission: string): boolean => /[.](get|list)$/.test(permission);
+
+/** What audit events tell of a call. */
+function authorOf(
+  { contextValues, message, method }: UnaryRequest | StreamRequest,
+  { permission, actor }: Pick<Author, 'permission' | 'actor'>,
+): Author {
+  const { requestId = '' } = message as { requestId?: string };
+  const { address: source } = connectionOf({ values: contextValues });
+  return { actor, method: method.name, permission, requestId, source };
+}
+
+/** The resource that a refused call is about, as far as there is one. */
+function subjectIn({ view }: ApiContext, target: Target): AuditSubject | undefined {
+  if (target.kind !== 'resource' || target.type === undefined) return undefined;
+  const { type, id } = target;
+  const resource = view.get(type.type, id);
+  return resource && { type, resource, previous: undefined };
 }
 
 async function* checked(

@@ -8,6 +8,7 @@ import {
   type HandlerContext,
 } from '@connectrpc/connect';
 import type { Access } from '../decide/access.js';
+import type { Author } from '../decide/audit.js';
 import { LimiError } from '../resource/error.js';
 
 /** Who makes a call. */
@@ -38,12 +39,15 @@ export interface Call {
   readonly access: Access;
   /** As it is when it is asked; a stream ends when that differs. */
   readonly accessNow: () => Access;
+  /** What audit events tell of the call. */
+  readonly author: Author;
 }
 
 const unknown: Call = {
   caller: { kind: 'anonymous' },
   access: noAccess,
   accessNow: () => noAccess,
+  author: { actor: 'anonymous', method: '', permission: '', requestId: '', source: '' },
 };
 const callKey = createContextKey<Call>(unknown, { description: 'who calls' });
 
@@ -59,7 +63,10 @@ export const callIn = (context: Pick<HandlerContext, 'values'>): Call =>
 export const contextOf = <C extends { readonly access: Access }>(
   context: C,
   call: Pick<HandlerContext, 'values'>,
-): C => ({ ...context, access: callIn(call).access });
+): C & Pick<Call, 'access' | 'author'> => {
+  const { access, author } = callIn(call);
+  return { ...context, access, author };
+};
 
 /** Notes who makes a call. */
 export function setCall(values: ContextValues, call: Call): void {

@@ -11,11 +11,13 @@ import type { NodeRequest } from './rpc-adapter.js';
 export interface Connection {
   /** Whether it came by a unix socket: from a user of this machine. */
   readonly isLocal: boolean;
+  /** The address that it came from; empty for a unix socket. */
+  readonly address: string;
   /** Ends the call at once; what wasn't sent yet is lost. */
   readonly hangUp: () => void;
 }
 
-const none: Connection = { isLocal: false, hangUp: () => undefined };
+const none: Connection = { isLocal: false, address: '', hangUp: () => undefined };
 const connectionKey = createContextKey<Connection>(none, { description: 'connection' });
 
 /** The connection that a call came by. */
@@ -26,6 +28,7 @@ export const connectionOf = ({ values }: { readonly values: ContextValues }): Co
 export function setConnection(values: ContextValues, request: NodeRequest): void {
   values.set(connectionKey, {
     isLocal: request.socket.remoteAddress === undefined,
+    address: request.socket.remoteAddress ?? '',
     hangUp: () => {
       if ('stream' in request) request.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       else request.socket.destroy();

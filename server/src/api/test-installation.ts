@@ -29,6 +29,7 @@ import { contractTypes } from '../resource/type-registry.js';
 import { openSqliteStore } from '../store/sqlite.js';
 import { View } from '../view/view.js';
 import type { ApiContext } from './api-context.js';
+import { AuditLog } from './audit.js';
 import { authInterceptor } from './auth.js';
 import { ensureBuiltIns } from './built-ins.js';
 import { nodeOf } from './caller.js';
@@ -71,6 +72,7 @@ export interface TestInstallation {
   readonly writer: StatusWriter;
   readonly tokens: Tokens;
   readonly authority: CertificateAuthority;
+  readonly audit: AuditLog;
   readonly server: ApiServer;
   readonly endpoint: string;
   readonly token: string;
@@ -92,13 +94,14 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
   const { store, view } = context;
   const authority = await CertificateAuthority.open({ directory: folder, nowMs, randomBytes });
   const tokens = new Tokens({ store, nowMs, randomBytes, caFingerprint: authority.fingerprint });
+  const audit = new AuditLog(context, logInto(errors));
   const { token } = await tokens.createApiToken({ name: 'tester', expiresInSeconds: 0 });
   const server = await startApiServer({
     addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
     keyPair: await authority.serverPair([]),
     caPem: authority.certificatePem,
     routes: (router) => register(router, { context, tokens, authority }),
-    auth: authInterceptor({ tokens, context, log: logInto(errors) }),
+    auth: authInterceptor({ tokens, context, log: logInto(errors), audit }),
     load: options.load ?? new Load(loadLimitsDefault, context.random),
     clock,
     log: logInto(errors),
@@ -111,6 +114,7 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     writer: new StatusWriter(context),
     tokens,
     authority,
+    audit,
     server,
     endpoint,
     token,
@@ -124,6 +128,7 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     },
     async stop() {
       await server.close();
+      await audit.stop();
       await view.stop();
       await store.close();
       rmSync(folder, { recursive: true });

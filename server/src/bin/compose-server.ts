@@ -9,6 +9,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { createAgentService } from '../api/agent-service.js';
 import type { ApiContext } from '../api/api-context.js';
+import { AuditLog } from '../api/audit.js';
 import { authInterceptor } from '../api/auth.js';
 import { ensureBuiltIns } from '../api/built-ins.js';
 import { callerOf } from '../api/caller.js';
@@ -133,7 +134,9 @@ async function compose(
   onStop(() => nb.close());
   const control = startControl({ ...options, context, tokens, library, northbound: nb });
   onStop(() => control.stop());
-  const api = await startApi(options, { context, authority, tokens, library, control });
+  const audit = new AuditLog(context, log);
+  onStop(() => audit.stop());
+  const api = await startApi(options, { context, authority, tokens, audit, library, control });
   onStop(() => api.close());
   onStop(
     startHousekeeping({
@@ -141,6 +144,7 @@ async function compose(
         await sweepRequests(context.store, clock.nowMs());
         await forgetOperations(context);
         await tokens.sweep();
+        await audit.forget();
       },
       clock,
       log,
@@ -197,6 +201,7 @@ interface ApiParts {
   readonly context: ApiContext;
   readonly authority: CertificateAuthority;
   readonly tokens: Tokens;
+  readonly audit: AuditLog;
   readonly library: Library;
   readonly control: Control;
 }
@@ -208,7 +213,7 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
     keyPair: await serverKeyPair(options, authority),
     caPem: authority.certificatePem,
     routes: (router) => register(router, parts),
-    auth: authInterceptor({ tokens, context, log: options.log }),
+    auth: authInterceptor({ tokens, context, log: options.log, audit: parts.audit }),
     load: new Load(options.load ?? loadLimitsDefault, options.random),
     clock: options.clock,
     log: options.log,

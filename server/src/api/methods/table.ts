@@ -5,6 +5,7 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { ApiContext } from '../api-context.js';
+import { contextOf } from '../caller.js';
 import { type CustomCall, type CustomMethod, notSupported } from './custom-method.js';
 import { eventMethods } from './events.js';
 import { networkMethods } from './network.js';
@@ -45,7 +46,7 @@ function handlerOf(context: ApiContext, { method, serve, missing = '' }: CustomM
   if (serve === undefined) return refusing(method, missing);
   return (request: Message, call: HandlerContext): Promise<unknown> => {
     context.validate(method.input, request);
-    const given: CustomCall = { context, request, call };
+    const given: CustomCall = { context: contextOf(context, call), request, call };
     return serve(given);
   };
 }
