@@ -5,8 +5,10 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import type { Policy } from '@limiquantix/proto/identity/v1/policy_pb.js';
 import { mayRead } from '../decide/access.js';
 import type { AdmissionResult, ChildWrite } from '../decide/admission.js';
+import { type Breach, breachesOf, denialOf } from '../decide/policy.js';
 import type { Shortfall } from '../decide/quota.js';
 import { intentChanges } from '../resource/changes.js';
 import { LimiError } from '../resource/error.js';
@@ -30,6 +32,8 @@ export interface Admitted {
   readonly plan: WritePlan;
   readonly verdict: NonNullable<AdmissionResult['verdict']> & {
     readonly shortfalls: readonly Shortfall[];
+    /** What policies warn of. */
+    readonly warnings: readonly Breach[];
   };
 }
 
@@ -64,9 +68,20 @@ export function admit(context: ApiContext, admission: Admission): Admitted {
   plan.claim(result.claims, result.releases);
   if (result.room !== undefined) plan.keepRoom(resource.id, result.room);
   if (previous === undefined) requireProjects(context, plan, { type, resource });
+  const warnings = heedPolicies(context, plan);
   const shortfalls = heedQuota(context, plan, type);
   if (shortfalls.length > 0 && admission.validateOnly !== true) throw quotaExceeded(shortfalls);
-  return { resource, plan, verdict: { reasons: [], ...result.verdict, shortfalls } };
+  return { resource, plan, verdict: { reasons: [], ...result.verdict, shortfalls, warnings } };
+}
+
+/** Throws what policies deny of a plan's resources; returns what they warn of. */
+function heedPolicies({ view }: ApiContext, plan: WritePlan): readonly Breach[] {
+  const policies = view.list<Policy>('policy');
+  if (policies.length === 0) return [];
+  const breaches = plan.changes.flatMap((change) => breachesOf(policies, change));
+  const denial = denialOf(breaches);
+  if (denial !== undefined) throw denial;
+  return breaches;
 }
 
 function decide(context: ApiContext, { type, next, previous, plan }: Admission): AdmissionResult {

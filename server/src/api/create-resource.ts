@@ -62,7 +62,7 @@ export async function createResource(context: ApiContext, request: CreateRequest
     });
     if (request.validateOnly) return verdictOnly(context, type, admitted);
     known?.note(admitted.plan, next.id);
-    return { ...admitted, plan: admitted.plan, verdict: undefined };
+    return { ...admitted, plan: admitted.plan, verdict: warningsOnly(admitted) };
   });
   const { resource, verdict } = outcome;
   return { resource: revision === undefined ? resource : { ...resource, revision }, verdict };
@@ -109,8 +109,15 @@ function verdictOnly(
       reasons: [...reasons],
       unsupported,
       shortfalls: [...shortfalls],
+      warnings: [...verdict.warnings],
     }),
   };
+}
+
+/** The verdict on what is done: what policies warn of, if any. */
+export function warningsOnly({ verdict }: Admitted): Verdict | undefined {
+  if (verdict.warnings.length === 0) return undefined;
+  return create(VerdictSchema, { warnings: [...verdict.warnings] });
 }
 
 /** What of a resource would not take effect, for a verdict. */

@@ -13,7 +13,12 @@ import { type Admission, type Admitted, admit } from './admit.js';
 import { type ApiContext, commitPlan, mustFind } from './api-context.js';
 import { refuseEscalation } from './authorize.js';
 import { type Caller, nameOfCaller } from './caller.js';
-import { refuseTakenName, type Stored, unsupportedNotices } from './create-resource.js';
+import {
+  refuseTakenName,
+  type Stored,
+  unsupportedNotices,
+  warningsOnly,
+} from './create-resource.js';
 import { applyMask } from './field-mask.js';
 import { changedHeader } from './header.js';
 import { requireEmpty } from './projects.js';
@@ -52,7 +57,7 @@ function attempt(context: ApiContext, request: UpdateRequest) {
     const verdict = validateOnly ? create(VerdictSchema) : undefined;
     return { plan: undefined, resource: previous, verdict };
   }
-  if (!validateOnly) return { ...admitted, verdict: undefined };
+  if (!validateOnly) return { ...admitted, verdict: warningsOnly(admitted) };
   const verdict = verdictOf(context, type, admitted);
   return { plan: undefined, resource: admitted.resource, verdict };
 }
@@ -101,6 +106,7 @@ function verdictOf(
     nodeId: verdict.nodeId ?? '',
     reasons: [...verdict.reasons],
     shortfalls: [...verdict.shortfalls],
+    warnings: [...verdict.warnings],
   });
 }
 

@@ -7,6 +7,7 @@ import { admitPort } from './admit-port.js';
 import { admitVm } from './admit-vm.js';
 import { admitVmTemplate } from './admit-vm-template.js';
 import { admitVolume } from './admit-volume.js';
+import { admitPolicy } from './policy.js';
 
 /** The admission of every type that decides something. */
 export const admission: AdmissionTable = admissionTable(
@@ -17,5 +18,6 @@ export const admission: AdmissionTable = admissionTable(
   admits('network', admitNetwork),
   admits('port', admitPort),
   admits('role', admitRole),
+  admits('policy', admitPolicy),
   admits('project', admitProject),
 );
