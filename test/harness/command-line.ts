@@ -22,8 +22,8 @@ export interface RunOptions {
   readonly stdin?: string;
   readonly isTerminal?: boolean;
   readonly signal?: AbortSignal;
-  /** Is told all that was written to standard output so far. */
-  readonly onOutput?: (text: string) => void;
+  /** Is told each text that is written to standard error. */
+  readonly onProgress?: (text: string) => void;
 }
 
 /** A control plane with its command line. */
@@ -57,7 +57,7 @@ export class CommandLine {
 
   /** Runs a command to its end. */
   async run(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-    const { env = {}, stdin = '', isTerminal = false, signal, onOutput } = options;
+    const { env = {}, stdin = '', isTerminal = false, signal, onProgress } = options;
     let [stdout, stderr] = ['', ''];
     const cli: Cli = {
       env: { LIMIQUANTIX_PROFILE: this.server.profilePath, ...env },
@@ -65,13 +65,13 @@ export class CommandLine {
         isTerminal,
         write: (text) => {
           stdout += text;
-          onOutput?.(stdout);
         },
       },
       stderr: {
         isTerminal,
         write: (text) => {
           stderr += text;
+          onProgress?.(text);
         },
       },
       readStdin: async () => stdin,

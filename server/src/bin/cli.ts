@@ -56,6 +56,11 @@ function withGroup(
   return command;
 }
 
+/** The option `-l`; `text` says whose labels it is about. */
+export function selectorOption(text: string): Option {
+  return new Option('-l, --selector <label=value>', text).argParser(collect);
+}
+
 /** The transport to the control plane that the options and the environment name. */
 export async function transportFor(cli: Cli, options: ProfileArguments): Promise<Transport> {
   const [{ findProfile }, { createTransport }] = await Promise.all([

@@ -6,7 +6,7 @@
 import { comments } from '@limiquantix/proto/comments.js';
 import { Command, Option } from 'commander';
 import { contractTypes, type ResourceType } from '../resource/type-registry.js';
-import { type Cli, collect, parseDuration, withProjectOptions } from './cli.js';
+import { type Cli, collect, parseDuration, selectorOption, withProjectOptions } from './cli.js';
 import type { Flag, MethodWords } from './method-words.js';
 import { methodsOf, typesWithMethods } from './method-words.js';
 import type { ProjectArguments } from './session.js';
@@ -18,6 +18,7 @@ export const methodsGroup = 'What resources can do:';
 /** The options that every method's command has. */
 export interface MethodOptions extends ProjectArguments {
   readonly output?: 'yaml' | 'json';
+  readonly selector?: readonly string[];
   readonly wait: boolean;
   readonly [flag: string]: unknown;
 }
@@ -54,7 +55,11 @@ function methodCommandOf(cli: Cli, words: MethodWords): Command {
   const command = withProjectOptions(new Command(verb)).description(
     comments[`${method.parent.typeName}.${method.name}`] ?? '',
   );
-  if (idField !== undefined) command.argument('<names...>', `names or ids of ${type.plural}`);
+  if (idField !== undefined) {
+    command
+      .argument('[names...]', `names or ids of ${type.plural}`)
+      .addOption(selectorOption(`of those with the label, in place of names; may be repeated`));
+  }
   for (const flag of flags) {
     for (const option of optionsFor(flag)) command.addOption(option);
   }

@@ -19,7 +19,7 @@ import type { Flag, MethodWords } from './method-words.js';
 import { jsonText, render } from './output.js';
 import { referenceSlots } from './reference-slots.js';
 import { isId } from './resource-client.js';
-import { openSession, type Session, selectionOf } from './session.js';
+import { findAll, openSession, type Session, selectionOf } from './session.js';
 import { fromPlain } from './words/from-document.js';
 import { answerToDocument } from './words/to-document.js';
 import { yamlText } from './yaml-text.js';
@@ -32,12 +32,9 @@ export interface MethodCall {
 
 /** Calls the method for each named resource, one after the other. */
 export async function runMethod(cli: Cli, words: MethodWords, call: MethodCall): Promise<void> {
-  const { type, method, idField } = words;
+  const { method, idField } = words;
   const session = await openSession(cli, call.options);
-  const selection = selectionOf(session, type, {});
-  const targets = await Promise.all(
-    call.names.map((name) => session.client.find(type, name, selection)),
-  );
+  const targets = idField === undefined ? [] : await targetsOf(session, words, call);
   const validate = createValidate();
   const requests = await Promise.all(
     (idField === undefined ? [undefined] : targets).map(async (target) => {
@@ -51,6 +48,28 @@ export async function runMethod(cli: Cli, words: MethodWords, call: MethodCall):
   for (const { request, target } of requests) {
     await callOne(session, words, { request, target, options: call.options });
   }
+}
+
+async function targetsOf(
+  session: Session,
+  { type, verb }: MethodWords,
+  { names, options }: MethodCall,
+): Promise<AnyResource[]> {
+  const { selector = [] } = options;
+  const selection = selectionOf(session, type, { selector });
+  if (names.length > 0) return findAll(session, { type, names }, selection);
+  if (selector.length > 0) {
+    const found = await session.client.list(type, selection);
+    if (found.length === 0) {
+      session.cli.stderr.write(`there are no ${type.plural.replaceAll('_', ' ')} that match\n`);
+    }
+    return found;
+  }
+  throw new LimiError({
+    code: Code.InvalidArgument,
+    reason: 'INVALID_ARGUMENT',
+    message: `which ${type.type}? write: limiquantix ${type.type} ${verb} NAME, or -l label=value`,
+  });
 }
 
 interface OneCall {

@@ -4,12 +4,13 @@
  * they do is loaded when they run.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { type Cli, collect, parseDuration, withProjectOptions } from './cli.js';
+import { type Cli, collect, parseDuration, selectorOption, withProjectOptions } from './cli.js';
 import { type Format, outputOption } from './formats.js';
 import type { ProjectArguments, SelectionArguments } from './session.js';
 
 /** The options of `get`. */
 export interface GetOptions extends SelectionArguments {
+  readonly watch?: boolean;
   readonly output?: Format;
   readonly sortBy?: string;
 }
@@ -65,7 +66,12 @@ function getCommand(cli: Cli): Command {
     .argument('[names...]', 'names or ids; without any, all of the type')
     .addOption(outputOption())
     .addOption(sortOption())
+    .option('-w, --watch', 'go on with each change, until it is interrupted')
     .action(async (type: string, names: string[], options: GetOptions) => {
+      if (options.watch === true) {
+        const { watch } = await import('./watch.js');
+        return watch(cli, [type, ...names], options);
+      }
       const { get } = await import('./get.js');
       await get(cli, [type, ...names], options);
     });
@@ -197,7 +203,7 @@ function watchCommand(cli: Cli): Command {
     .argument('<type>', 'a type such as vm')
     .action(async (type: string, options: SelectionArguments) => {
       const { watch } = await import('./watch.js');
-      await watch(cli, type, options);
+      await watch(cli, [type], options);
     });
 }
 
@@ -208,7 +214,7 @@ function selecting(command: Command): Command {
       '--filter <terms>',
       'only those that match, such as "status.phase=running AND spec.cpu.cores=2"',
     )
-    .option('-l, --selector <label=value>', 'only those with the label; may be repeated', collect);
+    .addOption(selectorOption('only those with the label; may be repeated'));
 }
 
 /** Adds the options of commands that read files and show what came of it. */
