@@ -185,11 +185,13 @@ async function configuration(version: number): Promise<string> {
     return `${reference}${typeName}.${name}.id}`;
   });
   for (const [i, { typeName, shape, secret }] of planted.entries()) {
-    const least = (of: ObjectShape): Promise<ObjectValue> => samples.least(of, i);
+    // The first samples are small enough for machines to find room.
+    const n = i - planted.findIndex((one) => one.typeName === typeName);
+    const least = (of: ObjectShape): Promise<ObjectValue> => samples.least(of, n);
     const last = secret.chain.at(-1) as Attribute;
     const counter = { ...last, name: `${last.name}_version` };
     const outer = secret.chain.slice(0, -1);
-    const base = await samples.least(shape, i);
+    const base = await samples.least(shape, n);
     const word = `${reference}var.secrets["s${i}"]}`;
     const withSecret = await withValue(base, secret.chain, word, least);
     put(typeName, `planted-${i}`, await withValue(withSecret, [...outer, counter], version, least));
