@@ -20,6 +20,7 @@ export const fieldSamples: Values = {
   'limiquantix.compute.v1.CpuSpec.model': ['host_model', 'maximum'],
   'limiquantix.compute.v1.NumaNodeSpec.vcpus': ['0', '0-1'],
   'limiquantix.compute.v1.PlatformSpec.clock': ['localtime'],
+  'limiquantix.compute.v1.VmFleetSpec.name_pattern': ['x{index}', '{name}-{index}-b'],
   'limiquantix.compute.v1.PlatformSpec.timezone': ['Europe/Berlin', 'Asia/Tokyo'],
   // Labels that the simulated nodes have.
   'limiquantix.compute.v1.PlacementSpec.required_node_labels': [{ zone: 'a' }, { rack: 'b' }],
@@ -53,12 +54,24 @@ export const siblings: Readonly<Record<string, Readonly<Record<string, Value>>>>
   'limiquantix.compute.v1.PlatformSpec.timezone': { clock: 'timezone' },
 };
 
+/**
+ * Paths below which nothing can stand, known or not: what a least object has there is refused by
+ * the rules of what holds it.
+ */
+export const refused: readonly string[] = [
+  'vm_fleet vm.disks',
+  'vm_fleet vm.nics',
+  'vm_fleet vm.source',
+  'vm_template vm.source',
+];
+
 /** Paths that are tried elsewhere with all that is below them, and where and why. */
 export const elsewhere: Readonly<Record<string, string>> = {
   'vm_fleet vm.disks': "a fleet's machines share no volume: tried under vm",
   'vm_fleet vm.nics': "a fleet's machines share no port: tried under vm",
   'vm_fleet vm.source': 'a blueprint is made from no other source: refused by admission',
   'vm_template vm.source': 'a template is made from no other source: refused by admission',
+  'vm_fleet overrides.ip_addresses': 'needs an interface: server/src/decide/admit-fleet.test.ts',
   'vm_fleet template_id': 'takes the place of vm: test/acceptance/fleet-terraform.test.ts',
   'image source': 'a new content is a new image: test/acceptance/provider/lifecycle.test.ts',
 };

@@ -16,7 +16,7 @@ import {
 import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { type Case, casesOf, isImmutable, valueAt, withValue } from './cases.js';
-import { elsewhere, siblings } from './hints.js';
+import { elsewhere, refused, siblings } from './hints.js';
 import { GeneratedInstallation } from './installation.js';
 import { nameOf } from './samples.js';
 import { differences, type State } from './terraform-core.js';
@@ -69,6 +69,7 @@ describe.each(types)('$typeName', ({ typeName, shape }) => {
   });
 
   test.each(cases)('$path may be unknown', async (one) => {
+    if (isRefused(shape, one)) return;
     const config = await configWith(base, one, UNKNOWN);
     if (config === undefined) return;
     expect(await installation.core.errors(shape, config)).toEqual([]);
@@ -140,6 +141,9 @@ function belongs(path: string, { chain }: Case): boolean {
 function isAlternative(name: string, attribute: Case['chain'][number] | undefined): boolean {
   return attribute?.field?.oneof?.fields.some((field) => field.name === name) ?? false;
 }
+
+const isRefused = ({ type }: ResourceShape, { path }: Case): boolean =>
+  refused.some((other) => `${type} ${path}`.startsWith(`${other}.`));
 
 const isTriedElsewhere = ({ type }: ResourceShape, { path }: Case): boolean =>
   Object.keys(elsewhere).some((other) => `${type} ${path}.`.startsWith(`${other}.`));
