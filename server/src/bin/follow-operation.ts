@@ -30,6 +30,8 @@ export async function followOperation(session: Session, followed: Followed): Pro
   let last = operation;
   try {
     if (!isEnded(last)) {
+      // Said at once, and also of work that is over before its first step is told.
+      progress.show(last);
       for await (const event of client.watch(type, { filter: `id=${operation.id}`, signal })) {
         if (event.type === EventType.DELETED) break;
         last = (event.resource as unknown as Operation | undefined) ?? last;
