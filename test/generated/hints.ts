@@ -11,6 +11,7 @@ export const fieldSamples: Values = {
   'limiquantix.network.v1.AddressSetSpec.addresses': [['10.0.0.7'], ['10.0.0.8', '10.1.0.0/16']],
   'limiquantix.network.v1.Ipv6AddressRange.first': ['fd00:99:1::20', 'fd00:99:1::21'],
   'limiquantix.network.v1.Ipv6AddressRange.last': ['fd00:99:1::200', 'fd00:99:1::201'],
+  'limiquantix.identity.v1.PolicyRule.expression': ['true', 'resource.name != "x"'],
   // Projects that exist.
   'limiquantix.identity.v1.RoleBindingSpec.project_name': ['default', 'other'],
   'limiquantix.identity.v1.PolicySpec.project_names': [['default'], ['default', 'other']],
