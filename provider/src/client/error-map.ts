@@ -7,6 +7,8 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  PreconditionFailureSchema,
+  QuotaFailureSchema,
   RetryInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { ApiError } from '../engine/api.js';
@@ -25,11 +27,21 @@ export function toApiError(error: unknown, endpoint: string): ApiError {
   return new ApiError({
     code: codeName(connect.code),
     reason: info?.reason ?? '',
-    message: teach(connect, endpoint),
+    message: teach(connect, endpoint) + failuresOf(connect),
     violations,
     retryAfterMs: retry?.retryDelay && durationMs(retry.retryDelay),
     cause: connect,
   });
+}
+
+/** The conditions that don't hold and the quotas that are exceeded, one a line; none for one. */
+function failuresOf(error: ConnectError): string {
+  const conditions = error.findDetails(PreconditionFailureSchema);
+  const failures = [...conditions, ...error.findDetails(QuotaFailureSchema)];
+  const lines = failures.flatMap(({ violations }) =>
+    violations.map(({ subject, description }) => `  ${subject}: ${description}`),
+  );
+  return lines.length > 1 ? `:\n${lines.join('\n')}\n` : '';
 }
 
 /**

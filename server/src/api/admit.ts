@@ -162,6 +162,11 @@ export function refuseUsed(context: ApiContext, type: ResourceType, resource: An
     code: Code.FailedPrecondition,
     reason: 'IN_USE',
     message: `${type.label} ${JSON.stringify(resource.name)} is in use by ${shown}; remove those first`,
+    preconditions: seen.map(({ type: { type: kind, label }, resource: user }) => ({
+      type: 'NOT_IN_USE',
+      subject: `${kind}/${user.id}`,
+      description: `${label} ${JSON.stringify(user.name)} refers to it`,
+    })),
   });
 }
 

@@ -63,15 +63,19 @@ export function mustFind(
 ): AnyResource {
   const resource = view.get(type.type, id);
   if (resource !== undefined && mayRead(access, { type, resource, lookup: view })) return resource;
-  throw notFound(type.label, id);
+  throw notFound(type, id);
 }
 
 /** The error for a resource that doesn't exist, or that who asks may not know of. */
-export const notFound = (label: string, id: string): LimiError =>
+export const notFound = (
+  { type, label }: Pick<ResourceType, 'type' | 'label'>,
+  id: string,
+): LimiError =>
   new LimiError({
     code: Code.NotFound,
     reason: 'NOT_FOUND',
     message: `there is no ${label} with the id ${JSON.stringify(id)}`,
+    resource: { type, name: id, projectId: '', description: 'does not exist' },
   });
 
 /**

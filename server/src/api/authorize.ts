@@ -47,9 +47,9 @@ export function authorize(context: Pick<ApiContext, 'view'>, call: AuthorizedCal
   } else {
     const { type, id } = target;
     const resource = type && lookup.get(type.type, id);
-    if (type === undefined) throw notFound('resource', id);
+    if (type === undefined) throw notFound({ type: 'resource', label: 'resource' }, id);
     if (resource === undefined || !mayRead(access, { type, resource, lookup })) {
-      throw notFound(type.label, id);
+      throw notFound(type, id);
     }
     if (!allowsFor(access, permission, { type, resource, lookup })) {
       throw denied(call, ` to ${type.label} ${JSON.stringify(resource.name)}`);

@@ -8,6 +8,7 @@ import {
 } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { mayRead } from '../decide/access.js';
 import { LimiError } from '../resource/error.js';
+import { committed } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutOutputOnly } from '../resource/strip.js';
 import type { ResourceType } from '../resource/type-registry.js';
@@ -65,7 +66,7 @@ export async function createResource(context: ApiContext, request: CreateRequest
     return { ...admitted, plan: admitted.plan, verdict: warningsOnly(admitted) };
   });
   const { resource, verdict } = outcome;
-  return { resource: revision === undefined ? resource : { ...resource, revision }, verdict };
+  return { resource: committed(resource, revision), verdict };
 }
 
 /** Checks and plans a new resource with its whole header. Throws what admission throws. */
@@ -152,5 +153,11 @@ export function refuseTakenName(
     reason: 'NAME_TAKEN',
     message: `name ${message}`,
     violations: [{ path: 'name', message }],
+    resource: {
+      type: type.type,
+      name: holder.id,
+      projectId: holder.projectId,
+      description: `${state} the name ${JSON.stringify(name)}`,
+    },
   });
 }

@@ -2,7 +2,7 @@
 import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
 import { deletionKey } from '../resource/keys.js';
-import { decodeText } from '../resource/record.js';
+import { committed, decodeText } from '../resource/record.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { Store } from '../store/store.js';
@@ -10,7 +10,7 @@ import { refuseUsed } from './admit.js';
 import { type ApiContext, commitPlan, mustFind } from './api-context.js';
 import { deletedHeader } from './header.js';
 import { requireEmpty } from './projects.js';
-import { checkEtag } from './update-resource.js';
+import { checkEtag, precondition } from './update-resource.js';
 import { forced, WritePlan } from './write-plan.js';
 
 /** What to delete. */
@@ -34,7 +34,7 @@ export async function deleteResource(
 ): Promise<AnyResource> {
   const { outcome, revision } = await commitPlan(context, () => attempt(context, request));
   const { resource } = outcome;
-  return revision === undefined ? resource : { ...resource, revision };
+  return committed(resource, revision);
 }
 
 function attempt(context: ApiContext, request: DeleteRequest) {
@@ -83,6 +83,7 @@ function refuseProtected(type: ResourceType, resource: AnyResource): void {
     code: Code.FailedPrecondition,
     reason: 'PROTECTED',
     message: `${type.label} ${JSON.stringify(resource.name)} is protected; set its field protected to false first`,
+    preconditions: [precondition(type, resource, 'NOT_PROTECTED', 'its field protected is true')],
   });
 }
 
@@ -99,5 +100,6 @@ function refuseOwned(context: ApiContext, type: ResourceType, resource: AnyResou
     code: Code.FailedPrecondition,
     reason: 'OWNED',
     message: `${type.label} ${JSON.stringify(resource.name)} belongs to ${label} ${JSON.stringify(found.name)} as its device ${owner.device}; remove the device there`,
+    preconditions: [precondition(type, resource, 'NOT_OWNED', `${owner.type}/${owner.id} owns it`)],
   });
 }

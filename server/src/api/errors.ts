@@ -3,13 +3,15 @@
  * details, and anything else as INTERNAL with a number that the log has too. Nothing of `detail` or
  * `cause` goes out.
  */
-import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  PreconditionFailureSchema,
   QuotaFailureSchema,
+  ResourceInfoSchema,
   RetryInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import type { Log } from '../log.js';
@@ -78,33 +80,56 @@ export function toConnectError(
 
 /** A LimiError as it goes over the wire, with its details. */
 export function fromLimiError(error: LimiError): ConnectError {
-  const { code, message, metadata, reason, retryable, violations, quotas } = error;
+  const { code, message, metadata, reason, retryable } = error;
   const facts = { ...metadata, ...(retryable && { retryable: 'true' }) };
-  const details: { desc: DescMessage; value: Message }[] = [infoOf(reason, facts)];
+  const details: OutgoingDetail[] = [infoOf(reason, facts), ...detailsOf(error)];
+  return new ConnectError(message, code, undefined, details);
+}
+
+function detailsOf({ retryable, ...error }: LimiError): OutgoingDetail[] {
+  const { preconditions, quotas, resource, violations } = error;
+  const details: OutgoingDetail[] = [];
   if (retryable) {
     const retryDelay = durationFromMs(error.retryAfterMs ?? retryAfterMsDefault);
     details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+  }
+  if (violations.length > 0) {
+    const fieldViolations = violations.map(({ path, message }) => ({
+      field: path,
+      description: message,
+    }));
+    const value = create(BadRequestSchema, { fieldViolations });
+    details.push({ desc: BadRequestSchema, value });
+  }
+  if (preconditions.length > 0) {
+    const value = create(PreconditionFailureSchema, { violations: [...preconditions] });
+    details.push({ desc: PreconditionFailureSchema, value });
   }
   if (quotas.length > 0) {
     const found = quotas.map((one) => ({ subject: one.subject, description: one.message }));
     const value = create(QuotaFailureSchema, { violations: found });
     details.push({ desc: QuotaFailureSchema, value });
   }
-  if (violations.length > 0) {
-    const fieldViolations = violations.map((one) => ({
-      field: one.path,
-      description: one.message,
-    }));
-    const value = create(BadRequestSchema, { fieldViolations });
-    details.push({ desc: BadRequestSchema, value });
+  if (resource !== undefined) {
+    const { type, name, projectId, description } = resource;
+    const value = create(ResourceInfoSchema, {
+      resourceType: type,
+      resourceName: name,
+      owner: projectId === '' ? '' : `project/${projectId}`,
+      description,
+    });
+    details.push({ desc: ResourceInfoSchema, value });
   }
-  return new ConnectError(message, code, undefined, details as OutgoingDetails);
+  return details;
 }
+
+type OutgoingDetail = Extract<
+  NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number],
+  { value: unknown }
+>;
 
 /** When to try again where an error knows no better. */
 const retryAfterMsDefault = 500;
-
-type OutgoingDetails = ConstructorParameters<typeof ConnectError>[3];
 
 const infoOf = (reason: string, metadata: Record<string, string>) => ({
   desc: ErrorInfoSchema,

@@ -32,7 +32,7 @@ export function newHeader<R extends AnyResource>(
     updatedAt: now,
     createdBy: sources.createdBy,
     generation: 1n,
-    etag: newEtag(sources),
+    etag: newEtag,
     revision: 0n,
     status: resource.status ?? (create(type.status) as AnyStatus),
   };
@@ -55,7 +55,7 @@ export function changedHeader<R extends AnyResource>(
     ...resource,
     generation: resource.generation + (isSpec ? 1n : 0n),
     updatedAt: timestampFromMs(sources.nowMs),
-    etag: newEtag(sources),
+    etag: newEtag,
   };
 }
 
@@ -64,9 +64,12 @@ export function deletedHeader<R extends AnyResource>(resource: R, sources: Heade
   return {
     ...resource,
     deletionRequestedAt: timestampFromMs(sources.nowMs),
-    etag: newEtag(sources),
+    etag: newEtag,
   };
 }
 
-/** The random end of a new id: a word that no other version has. */
-const newEtag = ({ newId }: HeaderSources): string => newId().slice(-12);
+/**
+ * The etag of a version that isn't committed yet: it becomes the revision of its commit, which only
+ * the store knows (`resource/record.ts`).
+ */
+const newEtag = '';

@@ -51,6 +51,11 @@ export function checkReferences(options: {
     reason: 'REFERENCE_DELETED',
     message: `${first.path} ${first.message}`,
     violations: leaving,
+    preconditions: leaving.map(({ path }) => ({
+      type: 'REFERENCE_EXISTS',
+      subject: path,
+      description: 'what it refers to is being deleted',
+    })),
   });
 }
 

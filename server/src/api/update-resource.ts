@@ -6,7 +6,8 @@ import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { type FieldChange, intentChanges, worstDisruption } from '../resource/changes.js';
-import { LimiError } from '../resource/error.js';
+import { LimiError, type Precondition } from '../resource/error.js';
+import { committed } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type Admission, type Admitted, admit } from './admit.js';
@@ -42,7 +43,7 @@ export interface UpdateRequest {
 export async function updateResource(context: ApiContext, request: UpdateRequest): Promise<Stored> {
   const { outcome, revision } = await commitPlan(context, () => attempt(context, request));
   const { resource, verdict } = outcome;
-  return { resource: revision === undefined ? resource : { ...resource, revision }, verdict };
+  return { resource: committed(resource, revision), verdict };
 }
 
 function attempt(context: ApiContext, request: UpdateRequest) {
@@ -116,7 +117,15 @@ export function checkEtag(type: ResourceType, resource: AnyResource, etag: strin
   throw new LimiError({
     code: Code.Aborted,
     reason: 'ETAG_STALE',
-    message: `${type.label} ${JSON.stringify(resource.name)} was changed meanwhile: its etag is ${resource.etag}, and the request is based on ${etag}; read it again and repeat the change`,
+    message: `${type.label} ${JSON.stringify(resource.name)} was changed meanwhile, at revision ${resource.etag}; the request is based on its etag of revision ${etag}; read it again and repeat the change`,
+    preconditions: [
+      {
+        type: 'ETAG',
+        subject: `${type.type}/${resource.id}`,
+        description: `the etag is ${resource.etag}, and the request has ${etag}`,
+      },
+    ],
+    metadata: { etag: resource.etag, etag_given: etag, revision: String(resource.revision) },
   });
 }
 
@@ -126,7 +135,18 @@ function refuseLeaving(type: ResourceType, resource: AnyResource): void {
     code: Code.FailedPrecondition,
     reason: 'BEING_DELETED',
     message: `${type.label} ${JSON.stringify(resource.name)} is being deleted and can't be changed; wait until it is gone and create it anew`,
+    preconditions: [precondition(type, resource, 'NOT_BEING_DELETED', 'its deletion is requested')],
   });
+}
+
+/** A condition of a resource that doesn't hold. */
+export function precondition(
+  type: ResourceType,
+  resource: AnyResource,
+  kind: string,
+  description: string,
+): Precondition {
+  return { type: kind, subject: `${type.type}/${resource.id}`, description };
 }
 
 function refuseImmutable(type: ResourceType, changes: readonly FieldChange[]): void {

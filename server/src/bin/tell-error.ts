@@ -1,12 +1,19 @@
 /** How failures are told: each once, with what to do. */
 import { Code, ConnectError } from '@connectrpc/connect';
-import { BadRequestSchema } from '@limiquantix/proto/google/rpc/error_details_pb.js';
+import {
+  BadRequestSchema,
+  PreconditionFailureSchema,
+  QuotaFailureSchema,
+} from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { type FieldViolation, LimiError } from '../resource/error.js';
 
 /** An error as text for people, with its end of line. */
 export function tellError(error: unknown): string {
   if (error instanceof LimiError) return tell(error.message, error.violations, error.cause);
-  if (error instanceof ConnectError) return tell(messageOf(error), violationsOf(error), undefined);
+  if (error instanceof ConnectError) {
+    const failures = [...violationsOf(error), ...failuresOf(error)];
+    return tell(messageOf(error), failures, undefined);
+  }
   if (error instanceof Error && 'code' in error) return tell(error.message, [], undefined);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return tell(text, [], undefined);
@@ -18,6 +25,16 @@ export function violationsOf(error: ConnectError): FieldViolation[] {
     .findDetails(BadRequestSchema)
     .flatMap(({ fieldViolations }) => fieldViolations)
     .map(({ field, description }) => ({ path: field, message: description }));
+}
+
+/** The conditions that don't hold and the quotas that are exceeded, where there are several. */
+function failuresOf(error: ConnectError): FieldViolation[] {
+  const conditions = error.findDetails(PreconditionFailureSchema);
+  const failures = [...conditions, ...error.findDetails(QuotaFailureSchema)];
+  const all = failures.flatMap(({ violations }) =>
+    violations.map(({ subject, description }) => ({ path: subject, message: description })),
+  );
+  return all.length > 1 ? all : [];
 }
 
 function tell(message: string, violations: readonly FieldViolation[], cause: unknown): string {

@@ -106,6 +106,12 @@ function chooseAddress(question: PortQuestion, networkId: string): string {
     reason: 'NO_ADDRESS_LEFT',
     message: `network ${network.name} (${subnet.cidr}) has no free address left; remove ports or widen its allocation_pools`,
     violations: [{ path: `${path}.network_id`, message: 'the network has no free address left' }],
+    quotas: [
+      {
+        subject: `network/${network.id}`,
+        message: `all addresses of ${subnet.cidr} that ports may have are taken`,
+      },
+    ],
   });
 }
 

@@ -12,6 +12,35 @@ export interface FieldViolation {
   readonly message: string;
 }
 
+/** A condition that doesn't hold. */
+export interface Precondition {
+  /** The kind of condition, in UPPER_SNAKE. */
+  readonly type: string;
+  /** What it is about, as `type/id`. */
+  readonly subject: string;
+  /** How it fails: lower case, no final period. */
+  readonly description: string;
+}
+
+/** A quota, or another supply, that would be exceeded. */
+export interface QuotaViolation {
+  /** Whose it is, such as `project/default`. */
+  readonly subject: string;
+  /** What of it, how much there is and how much was asked for: lower case, no final period. */
+  readonly message: string;
+}
+
+/** The resource that a call failed at. */
+export interface FailedResource {
+  readonly type: string;
+  /** Its id, or its name where none is known. */
+  readonly name: string;
+  /** Its project; empty where it has none or none is known. */
+  readonly projectId: string;
+  /** What is the matter with it: lower case, no final period. */
+  readonly description: string;
+}
+
 /** How a LimiError is made. */
 export interface LimiErrorInit {
   /** The Connect code that a client sees. */
@@ -30,8 +59,12 @@ export interface LimiErrorInit {
   readonly metadata?: Readonly<Record<string, string>>;
   /** The fields at fault. */
   readonly violations?: readonly FieldViolation[];
-  /** What there is not enough of: a quantity, and in words how much and what to do. */
-  readonly quotas?: readonly { readonly subject: string; readonly message: string }[];
+  /** The conditions that don't hold. */
+  readonly preconditions?: readonly Precondition[];
+  /** The quotas that would be exceeded. */
+  readonly quotas?: readonly QuotaViolation[];
+  /** The resource that the call failed at. */
+  readonly resource?: FailedResource;
   /** For the log only: paths, backend texts. */
   readonly detail?: string;
   /** The error behind this one. */
@@ -46,7 +79,9 @@ export class LimiError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
-  readonly quotas: NonNullable<LimiErrorInit['quotas']>;
+  readonly preconditions: readonly Precondition[];
+  readonly quotas: readonly QuotaViolation[];
+  readonly resource: FailedResource | undefined;
   readonly detail: string | undefined;
 
   constructor(init: LimiErrorInit) {
@@ -58,7 +93,9 @@ export class LimiError extends Error {
     this.retryAfterMs = init.retryAfterMs;
     this.metadata = init.metadata ?? {};
     this.violations = init.violations ?? [];
+    this.preconditions = init.preconditions ?? [];
     this.quotas = init.quotas ?? [];
+    this.resource = init.resource;
     this.detail = init.detail;
   }
 }

@@ -29,7 +29,14 @@ export function encodeRecord(type: ResourceType, resource: AnyResource): Uint8Ar
 export function decodeRecord(type: ResourceType, entry: RecordEntry): AnyResource {
   const resource = fromBinary(type.message, entry.value) as AnyResource;
   resource.revision = entry.revision;
+  resource.etag ||= String(entry.revision);
   return resource;
+}
+
+/** A resource as it was committed. A change of intent has the revision of its commit as its etag. */
+export function committed<R extends AnyResource>(resource: R, revision: bigint | undefined): R {
+  if (revision === undefined) return resource;
+  return { ...resource, revision, etag: resource.etag || String(revision) };
 }
 
 const decoded = new WeakMap<Uint8Array, AnyResource>();

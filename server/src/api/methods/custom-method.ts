@@ -12,6 +12,7 @@ import {
 } from '@bufbuild/protobuf';
 import { Code, type HandlerContext } from '@connectrpc/connect';
 import { LimiError } from '../../resource/error.js';
+import { committed } from '../../resource/record.js';
 import type { AnyResource } from '../../resource/resource.js';
 import { withoutSecrets } from '../../resource/strip.js';
 import type { ResourceType } from '../../resource/type-registry.js';
@@ -113,7 +114,7 @@ export async function editResource<R extends AnyResource>(
   const { resource } = outcome;
   if (revision === undefined) return resource as R;
   await context.view.settled(revision);
-  return { ...resource, revision } as R;
+  return committed(resource, revision) as R;
 }
 
 /** A method that nothing can do yet; `what` names what is missing. */

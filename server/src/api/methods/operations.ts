@@ -10,6 +10,7 @@ import { isEnded } from '../../decide/operation.js';
 import type { FieldChange } from '../../resource/changes.js';
 import { LimiError } from '../../resource/error.js';
 import { patched } from '../../resource/patched.js';
+import { committed } from '../../resource/record.js';
 import { type ApiContext, commitPlan, mustFind } from '../api-context.js';
 import { changedHeader } from '../header.js';
 import { WritePlan } from '../write-plan.js';
@@ -89,7 +90,7 @@ async function cancel(context: ApiContext, id: string): Promise<Operation> {
     return { plan, operation: next };
   });
   const { operation } = outcome;
-  return revision === undefined ? operation : { ...operation, revision };
+  return committed(operation, revision);
 }
 
 const notCancellable = ({ name }: Operation, why: string): LimiError =>
