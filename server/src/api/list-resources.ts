@@ -1,17 +1,20 @@
 /**
  * List: pages of resources that are all taken at one revision, however long a client takes to read
- * them. The newest revision comes from the view, an older one from the store's history.
+ * them. The newest revision comes from the view, an older one from the store's history. A list that
+ * is read further is kept for that (`snapshots.ts`).
  */
 import { createHash } from 'node:crypto';
 import type { Access } from '../decide/access.js';
 import type { LimiError } from '../resource/error.js';
 import { typePrefix } from '../resource/keys.js';
-import { decodeRecord } from '../resource/record.js';
+import { bytesOfRecord, decodeRecord } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
+import type { View } from '../view/view.js';
 import { type ApiContext, freshen } from './api-context.js';
-import { type FilterOptions, parseFilter, visibleTo } from './filter.js';
+import { type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
 import { compareBy, type Order, parseOrder } from './order.js';
+import { type Snapshot, Snapshots } from './snapshots.js';
 import { invalidFields } from './validation.js';
 
 /** What to list. */
@@ -38,6 +41,8 @@ export interface ResourcePage {
 
 const pageSizeDefault = 500;
 const storePageMax = 1000;
+/** Many clients take messages of 4 MiB at most when they aren't told otherwise. */
+const pageBytesMax = 3.5 * 1024 * 1024;
 
 /** Where a page begins: after how many of the list at a revision. */
 interface Position {
@@ -61,11 +66,15 @@ export async function listResources(
   const position = readToken(request.pageToken, query);
   await freshen(context);
   const wanted = position === undefined ? request.revision : BigInt(position.revision);
-  const { resources, revision } = await snapshot(context, type, wanted);
-  const sorted = sort(resources.filter(passes), order);
+  const snapshots = snapshotsOf(context);
+  const { resources: sorted, revision } =
+    snapshots.find(nameOf(query, wanted)) ??
+    (await takeSnapshot(context, { type, wanted, passes, order }));
   const skip = position?.skip ?? 0;
-  const end = skip + (request.pageSize || pageSizeDefault);
+  const end = endOfPage(sorted, skip, request.pageSize || pageSizeDefault);
   const isLast = end >= sorted.length;
+  if (isLast) snapshots.forget(nameOf(query, revision));
+  else snapshots.keep(nameOf(query, revision), { resources: sorted, revision });
   return {
     resources: sorted.slice(skip, end),
     nextPageToken: isLast ? '' : writeToken({ revision: String(revision), skip: end, query }),
@@ -73,12 +82,48 @@ export async function listResources(
   };
 }
 
+const nameOf = (query: string, revision: bigint): string => `${query}@${revision}`;
+
+const snapshotsOfViews = new WeakMap<View, Snapshots>();
+
+function snapshotsOf({ view, clock }: ApiContext): Snapshots {
+  const found = snapshotsOfViews.get(view) ?? new Snapshots(clock);
+  snapshotsOfViews.set(view, found);
+  return found;
+}
+
+/** Where a page ends: it holds so many, or as many bytes as clients take in one message. */
+function endOfPage(resources: readonly AnyResource[], begin: number, count: number): number {
+  let bytes = 0;
+  const most = Math.min(begin + count, resources.length);
+  for (let end = begin; end < most; end += 1) {
+    const resource = resources[end];
+    bytes += resource === undefined ? 0 : bytesOfRecord(resource);
+    if (bytes > pageBytesMax && end > begin) return end;
+  }
+  return most;
+}
+
+async function takeSnapshot(
+  context: ApiContext,
+  list: {
+    readonly type: ResourceType;
+    readonly wanted: bigint;
+    readonly passes: Filter;
+    readonly order: Order;
+  },
+): Promise<Snapshot> {
+  const { type, wanted, passes, order } = list;
+  const { resources, revision } = await everything(context, type, wanted);
+  return { resources: resources.filter(passes).sort(compareBy(order)), revision };
+}
+
 /** All resources of a type at a revision; 0n is the newest. */
-async function snapshot(
+async function everything(
   { view, store }: ApiContext,
   type: ResourceType,
   wanted: bigint,
-): Promise<{ resources: readonly AnyResource[]; revision: bigint }> {
+): Promise<Snapshot> {
   // One turn of the event loop: nothing changes between reading the list and its revision.
   if (wanted === 0n || wanted === view.revision) {
     return { resources: view.list(type.type), revision: view.revision };
@@ -97,9 +142,6 @@ async function snapshot(
   } while (from !== undefined);
   return { resources, revision: wanted };
 }
-
-const sort = (resources: AnyResource[], order: Order): AnyResource[] =>
-  resources.sort(compareBy(order));
 
 function digestOf({ type, filter, projectId, orderBy }: ListRequest, { key }: Access): string {
   const text = JSON.stringify([type.type, filter, projectId, orderBy, key]);

@@ -3,7 +3,7 @@
  * their own, so that users can't starve agents or whoever is at the machine itself. What is beyond
  * is refused at once with the time after which to come again; nothing queues here.
  */
-import { getOption } from '@bufbuild/protobuf';
+import { type DescMethod, getOption } from '@bufbuild/protobuf';
 import { Code, type Interceptor } from '@connectrpc/connect';
 import { method as methodOption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { Random } from '../reconcile/clock.js';
@@ -141,8 +141,7 @@ function overloaded(
 export function loadInterceptor(load: Load): Interceptor {
   return (next) => async (request) => {
     const { contextValues: values, method, signal } = request;
-    const { waits } = getOption(method, methodOption);
-    const isWatch = method.methodKind === 'server_streaming' || waits;
+    const isWatch = lasts(method);
     const { isLocal } = connectionOf({ values });
     const leave = load.enter({ caller: callerOf({ values }), isWatch, isLocal });
     try {
@@ -159,6 +158,18 @@ export function loadInterceptor(load: Load): Interceptor {
       throw error;
     }
   };
+}
+
+const lasting = new WeakMap<DescMethod, boolean>();
+
+/** Whether calls of a method last. */
+function lasts(method: DescMethod): boolean {
+  const known = lasting.get(method);
+  if (known !== undefined) return known;
+  const isLasting =
+    method.methodKind === 'server_streaming' || getOption(method, methodOption).waits;
+  lasting.set(method, isLasting);
+  return isLasting;
 }
 
 async function* untilEnd<T>(messages: AsyncIterable<T>, leave: () => void): AsyncIterable<T> {

@@ -14,6 +14,7 @@ import type { ResourceType } from '../resource/type-registry.js';
 import type { StoreEvent, WatchBatch } from '../store/store.js';
 import { type ApiContext, freshen } from './api-context.js';
 import { type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
+import { withTicks } from './ticks.js';
 
 /** What to watch. */
 export interface WatchRequest extends FilterOptions {
@@ -46,6 +47,8 @@ export interface ResourceWatch {
 
 /** After this many revisions without an event, a BOOKMARK moves the client's position on. */
 const bookmarkRevisions = 500n;
+/** Where nothing at all happens for this long, one tells that the watch is alive. */
+const bookmarkMs = 60_000;
 
 /**
  * Changes until the signal aborts. A BOOKMARK follows as soon as the watch is complete up to the
@@ -75,7 +78,16 @@ async function* follow(
   if (isCurrent) yield bookmark(progress.position);
   const prefix = typePrefix(type.type);
   const fromRevision = progress.position;
-  for await (const batch of context.store.watch({ prefix, fromRevision, signal })) {
+  const batches = context.store.watch({ prefix, fromRevision, signal });
+  const { clock } = context;
+  let complete = fromRevision;
+  for await (const batch of withTicks(batches, { clock, everyMs: bookmarkMs })) {
+    if (batch === undefined) {
+      progress.position = complete;
+      yield bookmark(complete);
+      continue;
+    }
+    complete = batch.revision;
     // The view has at least what the events have: whoever lost a role sees nothing after that.
     await context.view.settled(batch.revision);
     if (request.accessNow().key !== context.access.key) throw accessChanged();

@@ -30,14 +30,22 @@ export function decodeRecord(type: ResourceType, entry: RecordEntry): AnyResourc
   const resource = fromBinary(type.message, entry.value) as AnyResource;
   resource.revision = entry.revision;
   resource.etag ||= String(entry.revision);
+  recordBytes.set(resource, entry.value.length);
   return resource;
 }
 
-/** A resource as it was committed. A change of intent has the revision of its commit as its etag. */
+/**
+ * A resource as it was committed. A change of intent has the revision of its commit as its etag.
+ */
 export function committed<R extends AnyResource>(resource: R, revision: bigint | undefined): R {
   if (revision === undefined) return resource;
   return { ...resource, revision, etag: resource.etag || String(revision) };
 }
+
+const recordBytes = new WeakMap<AnyResource, number>();
+
+/** How many bytes a resource that was decoded from a record has there; 0 for any other. */
+export const bytesOfRecord = (resource: AnyResource): number => recordBytes.get(resource) ?? 0;
 
 const decoded = new WeakMap<Uint8Array, AnyResource>();
 

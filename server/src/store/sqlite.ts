@@ -38,6 +38,8 @@ export interface SqliteStoreOptions {
   readonly historyMsMax?: number;
   /** How many revisions of history are kept however old they are; 1,000 without it. */
   readonly historyRevisionsMin?: number;
+  /** How many bytes history has at most, counted since it was opened; 1 GiB without it. */
+  readonly historyBytesMax?: number;
   /** How many of the newest events are kept in memory; 8,192 without it. */
   readonly eventsKeptMax?: number | undefined;
 }
@@ -50,6 +52,8 @@ const valueBytesMax = 8 * 1024 * 1024;
 const listMax = 10_000;
 /** Revisions that are compacted in one go, and the distance between two notes of the time. */
 const compactStep = 1000;
+/** Into how many parts the bytes of history are divided, of which the oldest is forgotten. */
+const bytesNotes = 16;
 
 /**
  * Opens the store and takes its lock. Throws LimiError STORE_LOCKED where another process has it,
@@ -69,7 +73,10 @@ class SqliteStore implements Store {
   readonly #options: Required<Omit<SqliteStoreOptions, 'eventsKeptMax'>>;
   readonly #database: SqliteDatabase;
   readonly #feed: ChangeFeed;
-  readonly #times: { readonly revision: number; readonly atMs: number }[] = [];
+  readonly #times: { readonly revision: number; readonly atMs: number; readonly bytes: number }[] =
+    [];
+  /** What was written since the store was opened. */
+  #bytes = 0;
   #pending: Pending[] = [];
   #isFlushDue = false;
   #isClosed = false;
@@ -81,6 +88,7 @@ class SqliteStore implements Store {
       historyRevisionsMax: 100_000,
       historyMsMax: 60 * 60 * 1000,
       historyRevisionsMin: 1000,
+      historyBytesMax: 1024 ** 3,
       ...options,
     };
     this.#database = new SqliteDatabase(options.path);
@@ -180,6 +188,7 @@ class SqliteStore implements Store {
       return;
     }
     this.#revision += commits.length;
+    for (const { events } of commits) for (const event of events) this.#bytes += bytesOf(event);
     this.#feed.publish(commits);
     group.forEach(({ resolve }, i) => {
       const result = results[i];
@@ -229,20 +238,8 @@ class SqliteStore implements Store {
 
   /** Forgets history that is too old or too long, a step at a time and only after a commit. */
   #compactIfDue(): void {
-    const { historyRevisionsMax, historyRevisionsMin, historyMsMax, nowMs } = this.#options;
-    const atMs = nowMs();
-    const lastNote = this.#times.at(-1);
-    if (lastNote === undefined || this.#revision - lastNote.revision >= compactStep) {
-      this.#times.push({ revision: this.#revision, atMs });
-    }
-    let target = this.#revision - historyRevisionsMax;
-    while (this.#times[0] !== undefined && this.#times[0].atMs < atMs - historyMsMax) {
-      const aged = this.#times[0].revision;
-      if (aged > this.#revision - historyRevisionsMin) break;
-      target = Math.max(target, aged);
-      this.#times.shift();
-    }
-    if (target - this.#compacted < Math.min(compactStep, historyRevisionsMax)) return;
+    const target = this.#targetOfCompaction();
+    if (target <= this.#compacted) return;
     try {
       this.#compactStep(target);
     } catch (cause) {
@@ -251,6 +248,32 @@ class SqliteStore implements Store {
       return;
     }
     if (target - this.#compacted >= compactStep) this.#scheduleFlush();
+  }
+
+  /** The revision up to which history is too old, too long or too big. */
+  #targetOfCompaction(): number {
+    const { historyBytesMax, historyMsMax, historyRevisionsMax, historyRevisionsMin } =
+      this.#options;
+    const atMs = this.#options.nowMs();
+    const last = this.#times.at(-1);
+    const isDue =
+      last === undefined ||
+      this.#revision - last.revision >= compactStep ||
+      this.#bytes - last.bytes >= historyBytesMax / bytesNotes;
+    if (isDue) this.#times.push({ revision: this.#revision, atMs, bytes: this.#bytes });
+    // One revision at a time would be a transaction for each commit.
+    const long = this.#revision - historyRevisionsMax;
+    const isLong = long - this.#compacted >= Math.min(compactStep, historyRevisionsMax);
+    let target = isLong ? long : this.#compacted;
+    for (let first = this.#times[0]; first !== undefined; first = this.#times[0]) {
+      const isBig = this.#bytes - first.bytes > historyBytesMax;
+      const isOld =
+        first.atMs < atMs - historyMsMax && first.revision <= this.#revision - historyRevisionsMin;
+      if (!isBig && !isOld) break;
+      target = Math.max(target, first.revision);
+      this.#times.shift();
+    }
+    return target;
   }
 
   #compactStep(target: number): void {
