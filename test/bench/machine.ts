@@ -1,4 +1,4 @@
-/** A machine as fleets have many: a disk of an image, a port, cloud-init, a status of one that runs. */
+/** A machine as fleets have many: a disk of an image, a port, cloud-init; it runs. */
 import { fromJson } from '@bufbuild/protobuf';
 import { type VirtualMachine, VirtualMachineSchema } from '@limiquantix/proto/compute/v1/vm_pb.js';
 
