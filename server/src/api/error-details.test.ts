@@ -194,9 +194,7 @@ it('a quota, and when to come again', () => {
     code: Code.ResourceExhausted,
     reason: 'QUOTA_EXCEEDED',
     message: 'the project is full',
-    quotas: [
-      { subject: 'project/p1', message: 'vms: 10 of 10 are used; 1 more was asked for' },
-    ],
+    quotas: [{ subject: 'project/p1', message: 'vms: 10 of 10 are used; 1 more was asked for' }],
     retryAfterMs: 250,
   });
   expect(tellOf(fromLimiError(error))).toEqual({

@@ -114,7 +114,9 @@ it('tells a quiet watch now and then how far it is', async () => {
   const type = context.types.get('project');
   const stop = new AbortController();
   const fromRevision = await context.store.revision();
-  const request = { type, fromRevision, filter: '', projectId: '', signal: stop.signal };
+  const { signal } = stop;
+  const accessNow = () => context.access;
+  const request = { type, fromRevision, filter: '', projectId: '', signal, accessNow };
   const { events } = watchResources(context, request);
   expect((await events.next()).value).toMatchObject({ resource: undefined });
   const next = events.next();
