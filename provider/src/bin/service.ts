@@ -29,6 +29,7 @@ export function startService({ nowMs, ...sources }: ServiceOptions): Service {
     files: localFiles(),
     newRequestId: randomUUID,
     nowMs,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   });
   const methods = providerService(session, {
     stop: () => stopping.abort(),
@@ -37,7 +38,8 @@ export function startService({ nowMs, ...sources }: ServiceOptions): Service {
       const transport = await createTransport(settings);
       const options = { settings, transport, stopping: stopping.signal, nowMs };
       await probe(options, await session.resource(`${typePrefix}project`));
-      return { api: createApiClient(options), disruptionLimit: settings.disruptionLimit };
+      const api = createApiClient({ ...options, planId: randomUUID() });
+      return { api, disruptionLimit: settings.disruptionLimit };
     },
   });
   return { methods, end: () => session.closeOpen() };

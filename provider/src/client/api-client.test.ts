@@ -34,6 +34,7 @@ function clientOf(count: number, stopping = new AbortController().signal) {
     },
     transport: { unary } as unknown as Transport,
     stopping,
+    planId: 'p',
     nowMs: () => 0,
   });
   return { api, asked };

@@ -15,6 +15,7 @@ import {
   resourceProperty,
   standardMethod,
 } from './calls.js';
+import { judge } from './judge.js';
 import { listResources, pageSizeMax } from './lister.js';
 import { Reader } from './reader.js';
 import type { Settings } from './settings.js';
@@ -29,6 +30,8 @@ export interface ApiClientOptions {
   /** Aborted when Terraform asks the provider to stop. */
   readonly stopping: AbortSignal;
   readonly nowMs: () => number;
+  /** The word that all judged requests of this process share. */
+  readonly planId: string;
 }
 
 const findPagesMax = 100;
@@ -36,7 +39,8 @@ const findPagesMax = 100;
 const endTimeoutMs = 10_000;
 
 /** Makes the client. Nothing is sent before the first call. */
-export function createApiClient({ settings, transport, stopping, nowMs }: ApiClientOptions): Api {
+export function createApiClient(options: ApiClientOptions): Api {
+  const { settings, transport, stopping, nowMs, planId } = options;
   const sleep = (ms: number): Promise<void> => pause(ms, stopping);
   const { endpoint } = settings;
   const caller = createCaller({ endpoint, transport, stopping, sleep });
@@ -90,6 +94,7 @@ export function createApiClient({ settings, transport, stopping, nowMs }: ApiCli
         written();
       }
     },
+    judge: (shape, question) => judge(caller, planId, shape, question),
     wait: (shape, question) => waitFor(watcher(shape), question, stopping),
     upload: (shape, id, file) => uploadFile(caller, { type: shape.type, id }, file),
   };
@@ -103,7 +108,7 @@ function closingCaller(options: Pick<CallerOptions, 'endpoint' | 'transport'>): 
 
 /** Asks for next to nothing, to learn whether the control plane answers and takes the token. */
 export async function probe(
-  { settings, transport, stopping }: ApiClientOptions,
+  { settings, transport, stopping }: Omit<ApiClientOptions, 'planId'>,
   shape: ResourceShape,
 ): Promise<void> {
   const method = standardMethod(shape, 'List');

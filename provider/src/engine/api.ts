@@ -61,6 +61,31 @@ export interface FindQuestion {
   readonly countMax?: number;
 }
 
+/** A change to judge. */
+export type JudgeQuestion =
+  | { readonly kind: 'create'; readonly resource: AnyResource }
+  | { readonly kind: 'update'; readonly resource: AnyResource; readonly paths: readonly string[] }
+  | { readonly kind: 'delete'; readonly id: string };
+
+/** Something to tell of a field, at its path in the contract. */
+export interface JudgedField {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What a change would come to. */
+export interface Judgement {
+  /** The node that it would run on; empty for none. */
+  readonly nodeId: string;
+  /** Why there, or why not on each node. */
+  readonly reasons: readonly string[];
+  /** What there is not enough of: it would not take effect. */
+  readonly shortfalls: readonly (JudgedField & { readonly isQuota: boolean })[];
+  readonly warnings: readonly JudgedField[];
+  /** What no backend can carry out. */
+  readonly unsupported: readonly JudgedField[];
+}
+
 /** The control plane. Every method throws ApiError. */
 export interface Api {
   /** The same request id gives the same resource, however often it is sent. */
@@ -81,6 +106,11 @@ export interface Api {
   ): Promise<AnyResource>;
   /** Requests deletion. Undefined if there is none. */
   delete(shape: ResourceShape, id: string): Promise<AnyResource | undefined>;
+  /**
+   * Asks what a change would come to after those that were asked before; nothing is written.
+   * Undefined where there is nothing to say.
+   */
+  judge(shape: ResourceShape, question: JudgeQuestion): Promise<Judgement | undefined>;
   /** Waits by watching. */
   wait(shape: ResourceShape, question: WaitQuestion): Promise<WaitResult>;
   /**

@@ -111,7 +111,7 @@ test('tells every value that cannot be converted', () => {
   expect(issues.map(({ message }) => message)).toEqual([
     'must be one of "running", "stopped", "paused", "suspended"; got "crashed"',
     'must be a whole number; got 1.5',
-    'must be from 0 to 4294967295; got -1',
+    'must be from 1 to 16; got -1',
     'needs exactly one of volume_id, volume; got volume_id and volume',
   ]);
 });

@@ -15,6 +15,7 @@ import { oneOfWords } from '@limiquantix/proto/validation/enum-word.js';
 import { enumWords } from '../schema/enum-words.js';
 import { isTextMessage } from '../schema/message-shape.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
+import { numberWords } from '../schema/rules.js';
 import type { Attribute, ObjectShape } from '../schema/shape.js';
 import type { AttributePath } from '../value/path.js';
 import type { ObjectValue, Value } from '../value/value.js';
@@ -165,7 +166,7 @@ class Converter {
     }
     if (field.message !== undefined) return this.textMessage(field.message, value, path);
     if (field.enum !== undefined) return this.enumNumber(attribute, value, path);
-    if (isNumber(value)) return this.number(field.scalar, numberText(value), path);
+    if (isNumber(value)) return this.number(field, numberText(value), path);
     if (field.scalar === ScalarType.BYTES) return Buffer.from(String(value), 'base64');
     return value;
   }
@@ -199,8 +200,8 @@ class Converter {
     return found?.value.number;
   }
 
-  private number(scalar: ScalarType | undefined, text: string, path: AttributePath): unknown {
-    const range = scalar === undefined ? undefined : integerRanges[scalar];
+  private number(field: DescField, text: string, path: AttributePath): unknown {
+    const range = field.scalar === undefined ? undefined : integerRanges[field.scalar];
     if (range === undefined) return Number(text);
     if (!/^-?\d+$/.test(text)) {
       this.issues.push({ path, message: `must be a whole number; got ${text}` });
@@ -208,8 +209,8 @@ class Converter {
     }
     const integer = BigInt(text);
     if (integer < range.min || integer > range.max) {
-      const limits = `from ${range.min} to ${range.max}`;
-      this.issues.push({ path, message: `must be ${limits}; got ${text}` });
+      const words = numberWords(field) ?? `must be from ${range.min} to ${range.max}`;
+      this.issues.push({ path, message: `${words}; got ${text}` });
       return undefined;
     }
     return range.max > 0xffff_ffffn ? integer : Number(integer);

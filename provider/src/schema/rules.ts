@@ -6,12 +6,19 @@ import {
   oneof as oneofRulesOption,
   field as rulesOption,
 } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
+import { valueRules } from '@limiquantix/proto/validation/rules.js';
 
 /** Whether a list may hold no item twice, so that its order says nothing either. */
 export function hasUniqueItems(field: DescField): boolean {
   if (!hasOption(field, rulesOption)) return false;
   const rules = getOption(field, rulesOption);
   return rules.type.case === 'repeated' && rules.type.value.unique;
+}
+
+/** What the contract says of a number's size, for one that no message can hold. */
+export function numberWords(field: DescField): string | undefined {
+  if (!hasOption(field, rulesOption) || field.fieldKind !== 'scalar') return undefined;
+  return valueRules(getOption(field, rulesOption), undefined, field.name)[0]?.words;
 }
 
 /** Whether one of the fields must be given. */

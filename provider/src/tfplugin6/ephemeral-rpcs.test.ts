@@ -36,6 +36,7 @@ function start(answers: Answers) {
     files: memoryFiles({}),
     newRequestId: () => 'r',
     nowMs: () => 1_000_000,
+    sleep: () => Promise.resolve(),
   });
   session.configure({ api: { call } as Api, disruptionLimit: undefined });
   return { session, rpcs: ephemeralRpcs(session), calls };

@@ -10,6 +10,7 @@ function startService() {
     files: memoryFiles({}),
     newRequestId: () => 'r',
     nowMs: () => 0,
+    sleep: () => Promise.resolve(),
   });
   return providerService(session, {
     connect: () => Promise.reject(new Error('not in this test')),

@@ -116,11 +116,13 @@ async function plan(
   };
   const effects = { ...session.effects, disruptionLimit: session.disruptionLimit };
   const planned = await planResource(shape, question, effects);
+  const api = session.apiIfKnown;
+  const judged = api === undefined ? [] : await session.judge.judge(shape, question, planned, api);
   return {
     plannedState: encodeDynamic(planned.planned),
     requiresReplace: planned.replace.map(encodePath),
     plannedPrivate: encodePrivate(planned.private),
-    diagnostics: session.tell(planned.diagnostics),
+    diagnostics: session.tell([...planned.diagnostics, ...judged]),
     // A new resource, and one that takes another's place, gets its identity when it is made.
     ...(planned.planned !== null && planned.replace.length === 0
       ? identityEntry('plannedIdentity', question.prior)
@@ -146,6 +148,7 @@ async function apply(
   session: Session,
   request: Ask<'applyResourceChange'>,
 ): Promise<Answer<'applyResourceChange'>> {
+  session.judge.applying();
   try {
     const shape = await session.resource(request.typeName);
     const { type } = shape.object;

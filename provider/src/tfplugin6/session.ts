@@ -8,6 +8,7 @@ import { type Check, createCheck } from '@limiquantix/proto/validation/check.js'
 import type { Api } from '../engine/api.js';
 import { type Diagnostic, DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { Files } from '../engine/files.js';
+import { PlanJudge } from '../engine/plan-judge.js';
 import type { ActionShape } from '../schema/action-shape.js';
 import { type DataSourceShape, dataSourceShapes } from '../schema/data-source-shape.js';
 import type { EphemeralShape } from '../schema/ephemeral-shape.js';
@@ -19,6 +20,7 @@ export interface SessionEffects {
   readonly files: Files;
   readonly newRequestId: () => string;
   readonly nowMs: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** What the provider's configuration leads to. */
@@ -37,12 +39,16 @@ export class Session {
   private configured: Connection | 'unknown' | undefined;
   /** The contract's rules. */
   readonly check: Check = createCheck({ matches });
+  /** What plans would come to. */
+  readonly judge: PlanJudge;
 
   /** How to make useless what ephemeral resources have opened, by what Terraform keeps of each. */
   private readonly open = new Map<string, () => Promise<void>>();
 
   constructor(effects: SessionEffects) {
     this.effects = effects;
+    const { nowMs, sleep } = effects;
+    this.judge = new PlanJudge({ check: this.check, nowMs, sleep });
   }
 
   /** Sets the control plane; `unknown` while the provider's configuration isn't known yet. */
@@ -83,6 +89,11 @@ export class Session {
       ]);
     }
     return this.configured.api;
+  }
+
+  /** The control plane, if there is one to ask yet. */
+  get apiIfKnown(): Api | undefined {
+    return typeof this.configured === 'object' ? this.configured.api : undefined;
   }
 
   /** The most that a change may cost, as far as that is known; undefined for all. */

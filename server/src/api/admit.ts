@@ -16,7 +16,7 @@ import type { AdmissionLookup } from '../resource/lookup.js';
 import { specReferences } from '../resource/references.js';
 import type { AnyResource, AnyStatus } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import type { ApiContext } from './api-context.js';
+import type { PlanContext } from './api-context.js';
 import { changedHeader, deletedHeader, newHeader } from './header.js';
 import { heedQuota, quotaExceeded } from './heed-quota.js';
 import { requireProjects } from './projects.js';
@@ -54,7 +54,7 @@ export interface Admission {
 }
 
 /** Decides on a new or changed resource and plans its transaction. Throws what admission throws. */
-export function admit(context: ApiContext, admission: Admission): Admitted {
+export function admit(context: PlanContext, admission: Admission): Admitted {
   const { type, next, previous } = admission;
   const result = decide(context, admission);
   const plan = admission.plan ?? new WritePlan();
@@ -75,7 +75,7 @@ export function admit(context: ApiContext, admission: Admission): Admitted {
 }
 
 /** Throws what policies deny of a plan's resources; returns what they warn of. */
-function heedPolicies({ view }: ApiContext, plan: WritePlan): readonly Breach[] {
+function heedPolicies({ view }: PlanContext, plan: WritePlan): readonly Breach[] {
   const policies = view.list<Policy>('policy');
   if (policies.length === 0) return [];
   const breaches = plan.changes.flatMap((change) => breachesOf(policies, change));
@@ -84,7 +84,7 @@ function heedPolicies({ view }: ApiContext, plan: WritePlan): readonly Breach[] 
   return breaches;
 }
 
-function decide(context: ApiContext, { type, next, previous, plan }: Admission): AdmissionResult {
+function decide(context: PlanContext, { type, next, previous, plan }: Admission): AdmissionResult {
   const admitType = context.admission.get(type.type);
   if (admitType === undefined) return { resource: next, children: [], claims: [], releases: [] };
   return admitType({
@@ -95,7 +95,10 @@ function decide(context: ApiContext, { type, next, previous, plan }: Admission):
     nowMs: context.nowMs(),
     random: context.random,
     validate: context.validate,
-    capacity: context.capacity,
+    // Not looked at by most types, and costly to count for a plan.
+    get capacity() {
+      return context.capacity;
+    },
   });
 }
 
@@ -117,7 +120,7 @@ function withoutStatus(resource: AnyResource): AnyResource {
 }
 
 function planChild(
-  context: ApiContext,
+  context: PlanContext,
   plan: WritePlan,
   child: ChildWrite,
   createdBy: string,
@@ -146,7 +149,7 @@ function planChild(
  * Throws where something refers to a resource in its spec; names some of it. Owned ones don't
  * count.
  */
-export function refuseUsed(context: ApiContext, type: ResourceType, resource: AnyResource): void {
+export function refuseUsed(context: PlanContext, type: ResourceType, resource: AnyResource): void {
   const users = usersOf(context, resource);
   if (users.length === 0) return;
   const { access, view: lookup } = context;
@@ -175,7 +178,7 @@ const usersShownMax = 10;
 /**
  * Everything whose spec refers to a resource, by name; what is owned by another user is left out.
  */
-function usersOf({ types, view }: ApiContext, resource: AnyResource): User[] {
+function usersOf({ types, view }: PlanContext, resource: AnyResource): User[] {
   const users: User[] = [];
   for (const type of types.types) {
     for (const user of view.referrers(type.type, resource.id)) {

@@ -8,26 +8,29 @@ import { type Access, mayRead } from '../decide/access.js';
 import type { AdmissionTable } from '../decide/admission.js';
 import type { Author } from '../decide/audit.js';
 import { type Capacity, roomKeptFor } from '../decide/capacity.js';
+import type { JudgeTable } from '../decide/judge.js';
 import type { Clock } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
+import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Support } from '../resource/unsupported.js';
 import type { CommitResult, Store } from '../store/store.js';
 import type { View } from '../view/view.js';
 import { auditPlan } from './audit.js';
+import type { PlanSessions } from './plan-sessions.js';
 import type { Turns } from './turns.js';
 import type { Usage } from './usage.js';
 import type { Validate } from './validation.js';
 import type { WritePlan } from './write-plan.js';
 
-/** What the operations work with. */
-export interface ApiContext {
+/** What a request is planned with, carried out or only judged. */
+export interface PlanContext {
   readonly types: TypeRegistry;
-  readonly store: Store;
-  readonly view: View;
+  /** The resources as they are, or as the rest of a plan would leave them. */
+  readonly view: AdmissionLookup;
   readonly admission: AdmissionTable;
-  /** What the nodes have to give; follows the view. */
+  /** What the nodes have to give, by the view. */
   readonly capacity: Capacity;
   /** What the backends can do. */
   readonly support: Support;
@@ -35,16 +38,25 @@ export interface ApiContext {
   /** A new id (UUIDv7). */
   readonly newId: () => string;
   readonly nowMs: () => number;
-  readonly clock: Clock;
   readonly random: () => number;
   /** What may be done: what the caller may, or everything where the control plane itself acts. */
   readonly access: Access;
   /** The call that all this is for; undefined where the control plane itself acts. */
   readonly author?: Author | undefined;
   /** What the resources of projects take of their quotas. */
-  readonly usage: Usage;
+  readonly usage: Pick<Usage, 'of'>;
   /** Whose turn it is with what only one transaction can take at a time. */
   readonly turns: Turns;
+}
+
+/** What the operations work with. */
+export interface ApiContext extends PlanContext {
+  readonly store: Store;
+  readonly view: View;
+  readonly clock: Clock;
+  readonly judges: JudgeTable;
+  /** The plans in the making. */
+  readonly plans: PlanSessions;
 }
 
 /** How often an operation is tried anew because others wrote what it was based on. */
@@ -57,7 +69,7 @@ export async function freshen({ store, view }: Pick<ApiContext, 'store' | 'view'
 
 /** The resource as the view has it. Throws NOT_FOUND where there is none that may be read. */
 export function mustFind(
-  { view, access }: Pick<ApiContext, 'view' | 'access'>,
+  { view, access }: Pick<PlanContext, 'view' | 'access'>,
   type: ResourceType,
   id: string,
 ): AnyResource {

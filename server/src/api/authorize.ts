@@ -16,7 +16,7 @@ import { excessOf } from '../decide/escalation.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import { type ApiContext, notFound } from './api-context.js';
+import { type ApiContext, notFound, type PlanContext } from './api-context.js';
 import type { Target } from './targets.js';
 
 /** A call that somebody makes. */
@@ -59,7 +59,7 @@ export function authorize(context: Pick<ApiContext, 'view'>, call: AuthorizedCal
 
 /** Throws PERMISSION_DENIED where a role, a binding or a token gives more than its maker has. */
 export function refuseEscalation(
-  { access, view }: Pick<ApiContext, 'access' | 'view'>,
+  { access, view }: Pick<PlanContext, 'access' | 'view'>,
   type: ResourceType,
   resource: AnyResource,
 ): void {

@@ -1,11 +1,7 @@
 /** Create: checks, admits and stores a new resource with its children, once for each request id. */
-import { clone, create, type MessageInitShape } from '@bufbuild/protobuf';
+import { clone, create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import {
-  type NoticeSchema,
-  type Verdict,
-  VerdictSchema,
-} from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { type Verdict, VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { mayRead } from '../decide/access.js';
 import { LimiError } from '../resource/error.js';
 import { committed } from '../resource/record.js';
@@ -13,10 +9,11 @@ import type { AnyResource } from '../resource/resource.js';
 import { withoutOutputOnly } from '../resource/strip.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type Admission, type Admitted, admit } from './admit.js';
-import { type ApiContext, commitPlan } from './api-context.js';
+import { type ApiContext, commitPlan, type PlanContext } from './api-context.js';
 import { refuseEscalation } from './authorize.js';
 import { type Caller, nameOfCaller } from './caller.js';
 import { newHeader } from './header.js';
+import { judgeCreation } from './judge-request.js';
 import { checkReferences } from './reference-check.js';
 import { answeredAndGone, findRequest } from './request-log.js';
 import type { WritePlan } from './write-plan.js';
@@ -33,6 +30,8 @@ export interface CreateRequest {
   /** The client's word for this request; empty for none. */
   readonly requestId: string;
   readonly validateOnly: boolean;
+  /** The client's word for the plan that it is judged with; empty for none. */
+  readonly planId?: string | undefined;
 }
 
 /** What came of it. */
@@ -52,16 +51,16 @@ export async function createResource(context: ApiContext, request: CreateRequest
     nowMs: context.nowMs(),
     createdBy,
   });
+  if (request.validateOnly) {
+    const member = { caller: createdBy, planId: request.planId ?? '' };
+    return judgeCreation(context, { type, next }, member, (within) =>
+      planCreation(within, { type, next, createdBy, validateOnly: true }),
+    );
+  }
   const { outcome, revision } = await commitPlan(context, async () => {
     const known = await lookUp(context, request, input);
     if (known?.resourceId !== undefined) return answered(context, type, known.resourceId);
-    const admitted = planCreation(context, {
-      type,
-      next,
-      createdBy,
-      validateOnly: request.validateOnly,
-    });
-    if (request.validateOnly) return verdictOnly(context, type, admitted);
+    const admitted = planCreation(context, { type, next, createdBy });
     known?.note(admitted.plan, next.id);
     return { ...admitted, plan: admitted.plan, verdict: warningsOnly(admitted) };
   });
@@ -70,7 +69,10 @@ export async function createResource(context: ApiContext, request: CreateRequest
 }
 
 /** Checks and plans a new resource with its whole header. Throws what admission throws. */
-export function planCreation(context: ApiContext, creation: Omit<Admission, 'previous'>): Admitted {
+export function planCreation(
+  context: PlanContext,
+  creation: Omit<Admission, 'previous'>,
+): Admitted {
   const { type, next } = creation;
   refuseTakenName(context, type, next);
   checkReferences({ ...context, lookup: context.view, type, resource: next, previous: undefined });
@@ -83,8 +85,8 @@ interface Outcome extends Stored {
 }
 
 async function lookUp(context: ApiContext, request: CreateRequest, input: AnyResource) {
-  const { type, requestId, validateOnly } = request;
-  if (requestId === '' || validateOnly) return undefined;
+  const { type, requestId } = request;
+  if (requestId === '') return undefined;
   const caller = nameOfCaller(request.caller);
   return findRequest(context.store, { type, caller, requestId, input }, context.nowMs());
 }
@@ -95,47 +97,15 @@ function answered(context: ApiContext, type: ResourceType, id: string): Outcome 
   return { plan: undefined, resource, verdict: undefined };
 }
 
-function verdictOnly(
-  context: ApiContext,
-  type: ResourceType,
-  { resource, verdict }: Admitted,
-): Outcome {
-  const { nodeId = '', reasons, shortfalls } = verdict;
-  const unsupported = unsupportedNotices(context, type, resource);
-  return {
-    plan: undefined,
-    resource,
-    verdict: create(VerdictSchema, {
-      nodeId,
-      reasons: [...reasons],
-      unsupported,
-      shortfalls: [...shortfalls],
-      warnings: [...verdict.warnings],
-    }),
-  };
-}
-
 /** The verdict on what is done: what policies warn of, if any. */
 export function warningsOnly({ verdict }: Admitted): Verdict | undefined {
   if (verdict.warnings.length === 0) return undefined;
   return create(VerdictSchema, { warnings: [...verdict.warnings] });
 }
 
-/** What of a resource would not take effect, for a verdict. */
-export function unsupportedNotices(
-  { support }: ApiContext,
-  type: ResourceType,
-  resource: AnyResource,
-): MessageInitShape<typeof NoticeSchema>[] {
-  const refused = support.refusal(type, resource);
-  if (refused === undefined) return [];
-  const paths = refused.paths.length === 0 ? [''] : refused.paths;
-  return paths.map((path) => ({ path, message: refused.message }));
-}
-
 /** Throws ALREADY_EXISTS, with the id of the resource that has the name. */
 export function refuseTakenName(
-  context: ApiContext,
+  context: PlanContext,
   type: ResourceType,
   resource: AnyResource,
 ): void {

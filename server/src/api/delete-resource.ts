@@ -8,7 +8,9 @@ import type { ResourceType } from '../resource/type-registry.js';
 import type { Store } from '../store/store.js';
 import { refuseUsed } from './admit.js';
 import { type ApiContext, commitPlan, mustFind } from './api-context.js';
+import { type Caller, nameOfCaller } from './caller.js';
 import { deletedHeader } from './header.js';
+import { noteDeletion } from './judge-request.js';
 import { requireEmpty } from './projects.js';
 import { checkEtag, precondition } from './update-resource.js';
 import { forced, WritePlan } from './write-plan.js';
@@ -22,6 +24,9 @@ export interface DeleteRequest {
   /** Whether to go on where its node can't be asked. */
   readonly force: boolean;
   readonly validateOnly: boolean;
+  /** The client's word for the plan that it is judged with; empty for none. */
+  readonly planId?: string | undefined;
+  readonly caller: Caller;
 }
 
 /**
@@ -32,6 +37,13 @@ export async function deleteResource(
   context: ApiContext,
   request: DeleteRequest,
 ): Promise<AnyResource> {
+  const { type, id, validateOnly, planId = '' } = request;
+  if (validateOnly && planId !== '') {
+    const caller = nameOfCaller(request.caller);
+    refuseProtected(type, mustFind(context, type, id));
+    // What else uses it may go as well: nothing in a plan says in which order.
+    return noteDeletion(context, { type, id }, { caller, planId });
+  }
   const { outcome, revision } = await commitPlan(context, () => attempt(context, request));
   const { resource } = outcome;
   return committed(resource, revision);

@@ -17,12 +17,12 @@ import {
 import { LimiError } from '../resource/error.js';
 import { patched } from '../resource/patched.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import type { ApiContext } from './api-context.js';
+import type { PlanContext } from './api-context.js';
 import type { WritePlan } from './write-plan.js';
 
 /** What a plan's projects have not enough of; `type` is what the request is about. */
 export function heedQuota(
-  { view, types, usage: usages }: ApiContext,
+  { view, types, usage: usages }: PlanContext,
   plan: WritePlan,
   { type }: ResourceType,
 ): readonly Shortfall[] {

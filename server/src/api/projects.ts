@@ -9,7 +9,7 @@ import { LimiError } from '../resource/error.js';
 import { deletionKey, namePrefix, recordKey } from '../resource/keys.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import type { ApiContext } from './api-context.js';
+import type { PlanContext } from './api-context.js';
 import { invalidFields } from './validation.js';
 import type { WritePlan } from './write-plan.js';
 
@@ -17,7 +17,7 @@ const shownMax = 10;
 
 /** Throws where a project that a resource names doesn't exist; the plan requires that it stays. */
 export function requireProjects(
-  { view }: ApiContext,
+  { view }: PlanContext,
   plan: WritePlan,
   { type, resource }: { readonly type: ResourceType; readonly resource: AnyResource },
 ): void {
@@ -34,7 +34,7 @@ export function requireProjects(
 }
 
 /** Throws where something is in a project or is for it; the plan requires that it stays empty. */
-export function requireEmpty(context: ApiContext, plan: WritePlan, project: AnyResource): void {
+export function requireEmpty(context: PlanContext, plan: WritePlan, project: AnyResource): void {
   const { types, view } = context;
   const { name } = project;
   const inProjects = types.types.filter(

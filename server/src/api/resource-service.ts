@@ -42,6 +42,7 @@ interface StandardRequest extends Message {
   readonly id: string;
   readonly requestId: string;
   readonly validateOnly: boolean;
+  readonly planId: string;
   readonly updateMask?: { readonly paths: readonly string[] };
   readonly etag: string;
   readonly force: boolean;
@@ -83,7 +84,7 @@ function standardMethods(
 function createHandler(context: ApiContext, type: ResourceType, create: MethodFields): Handler {
   return async (request, call) => {
     context.validate(create.method.input, request, create.request);
-    const { requestId, validateOnly } = request;
+    const { requestId, validateOnly, planId } = request;
     const input = resourceIn(request, create);
     const caller = callerOf(call);
     return answer(
@@ -95,6 +96,7 @@ function createHandler(context: ApiContext, type: ResourceType, create: MethodFi
         caller,
         requestId,
         validateOnly,
+        planId,
       }),
     );
   };
@@ -126,7 +128,7 @@ function listHandler(context: ApiContext, type: ResourceType): Handler {
 
 function updateHandler(context: ApiContext, type: ResourceType, update: MethodFields): Handler {
   return async (request, call) => {
-    const { etag, validateOnly, updateMask } = request;
+    const { etag, validateOnly, updateMask, planId } = request;
     const input = resourceIn(request, update);
     if (input.id === '') throw invalidFields([{ path: 'id', message: 'is required' }]);
     const paths = updateMask?.paths ?? [];
@@ -141,6 +143,7 @@ function updateHandler(context: ApiContext, type: ResourceType, update: MethodFi
         caller,
         etag,
         validateOnly,
+        planId,
       }),
     );
   };
@@ -153,9 +156,12 @@ function deleteHandler(
 ): Handler {
   return async (request, call) => {
     context.validate(method.input, request);
-    const { id, etag, force, validateOnly } = request;
-    const own = contextOf(context, call);
-    const resource = await deleteResource(own, { type, id, etag, force, validateOnly });
+    const { id, etag, force, validateOnly, planId } = request;
+    const caller = callerOf(call);
+    const resource = await deleteResource(contextOf(context, call), {
+      ...{ type, id, etag, force, validateOnly, planId },
+      caller,
+    });
     return answer(type, { response }, { resource, verdict: undefined });
   };
 }

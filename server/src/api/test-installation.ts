@@ -20,6 +20,7 @@ import { fullAccess } from '../decide/access.js';
 import { type AdmissionTable, admissionTable } from '../decide/admission.js';
 import { Capacity } from '../decide/capacity.js';
 import { claimsOf } from '../decide/claims.js';
+import { judges } from '../decide/judge-table.js';
 import { CertificateAuthority } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
 import { type Log, silentLog } from '../log.js';
@@ -37,6 +38,7 @@ import { joinNode } from './join-node.js';
 import { Load, loadLimitsDefault } from './load.js';
 import { identityMethods } from './methods/identity.js';
 import { shortLivedTokenMethods } from './methods/short-lived-tokens.js';
+import { PlanSessions } from './plan-sessions.js';
 import { registerResources } from './resource-service.js';
 import { type ApiServer, startApiServer } from './server.js';
 import { StatusWriter } from './status-writer.js';
@@ -164,6 +166,8 @@ async function openContext(
     access: fullAccess,
     usage: new Usage(view, contractTypes),
     turns: new Turns(),
+    judges,
+    plans: new PlanSessions({ view, clock }),
   };
   await ensureBuiltIns(context);
   return context;

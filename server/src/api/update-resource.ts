@@ -2,26 +2,20 @@
  * Update: changes the named fields of a resource and what belongs to it, or says what that would
  * cost.
  */
-import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
-import { type FieldChange, intentChanges, worstDisruption } from '../resource/changes.js';
+import { type FieldChange, intentChanges } from '../resource/changes.js';
 import { LimiError, type Precondition } from '../resource/error.js';
 import { committed } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type Admission, type Admitted, admit } from './admit.js';
-import { type ApiContext, commitPlan, mustFind } from './api-context.js';
+import { type ApiContext, commitPlan, mustFind, type PlanContext } from './api-context.js';
 import { refuseEscalation } from './authorize.js';
 import { type Caller, nameOfCaller } from './caller.js';
-import {
-  refuseTakenName,
-  type Stored,
-  unsupportedNotices,
-  warningsOnly,
-} from './create-resource.js';
+import { refuseTakenName, type Stored, warningsOnly } from './create-resource.js';
 import { applyMask } from './field-mask.js';
 import { changedHeader } from './header.js';
+import { judgeChange } from './judge-request.js';
 import { requireEmpty } from './projects.js';
 import { checkReferences } from './reference-check.js';
 import { invalidFields } from './validation.js';
@@ -37,30 +31,37 @@ export interface UpdateRequest {
   /** The etag that the change is based on; empty for any. */
   readonly etag: string;
   readonly validateOnly: boolean;
+  /** The client's word for the plan that it is judged with; empty for none. */
+  readonly planId?: string | undefined;
 }
 
 /** Changes a resource; without a difference, nothing is written. */
 export async function updateResource(context: ApiContext, request: UpdateRequest): Promise<Stored> {
-  const { outcome, revision } = await commitPlan(context, () => attempt(context, request));
-  const { resource, verdict } = outcome;
-  return { resource: committed(resource, revision), verdict };
+  const { type, input, planId = '' } = request;
+  if (request.validateOnly) {
+    const member = { caller: nameOfCaller(request.caller), planId };
+    return judgeChange(context, { type, id: input.id }, member, (within) =>
+      planUpdate(within, request),
+    );
+  }
+  const { outcome, revision } = await commitPlan(context, () => {
+    const planned = planUpdate(context, request);
+    if (planned !== undefined) return { ...planned, said: warningsOnly(planned) };
+    return { plan: undefined, resource: mustFind(context, type, input.id), said: undefined };
+  });
+  const { resource, said } = outcome;
+  return { resource: committed(resource, revision), verdict: said };
 }
 
-function attempt(context: ApiContext, request: UpdateRequest) {
+/** Checks and plans an update; undefined where nothing differs. */
+function planUpdate(context: PlanContext, request: UpdateRequest): PlannedChange | undefined {
   const { type, input, paths, validateOnly } = request;
   const previous = mustFind(context, type, input.id);
   checkEtag(type, previous, request.etag);
   refuseLeaving(type, previous);
-  const masked = applyMask(type, { previous, input, paths });
+  const next = applyMask(type, { previous, input, paths });
   const createdBy = nameOfCaller(request.caller);
-  const admitted = planChange(context, { type, next: masked, previous, createdBy, validateOnly });
-  if (admitted === undefined) {
-    const verdict = validateOnly ? create(VerdictSchema) : undefined;
-    return { plan: undefined, resource: previous, verdict };
-  }
-  if (!validateOnly) return { ...admitted, verdict: warningsOnly(admitted) };
-  const verdict = verdictOf(context, type, admitted);
-  return { plan: undefined, resource: admitted.resource, verdict };
+  return planChange(context, { type, next, previous, createdBy, validateOnly });
 }
 
 /** A changed resource, planned. */
@@ -73,7 +74,7 @@ export interface PlannedChange extends Admitted {
  * that was; it moves on here. Throws what admission throws.
  */
 export function planChange(
-  context: ApiContext,
+  context: PlanContext,
   change: Admission & { readonly previous: AnyResource },
 ): PlannedChange | undefined {
   const { type, next: wanted, previous } = change;
@@ -93,22 +94,6 @@ export function planChange(
     requireEmpty(context, admitted.plan, previous);
   }
   return { ...admitted, changes };
-}
-
-function verdictOf(
-  context: ApiContext,
-  type: ResourceType,
-  { changes, verdict, resource }: PlannedChange,
-) {
-  return create(VerdictSchema, {
-    disruption: worstDisruption(changes),
-    unsupported: unsupportedNotices(context, type, resource),
-    changes: changes.map(({ path, disruption }) => ({ path, disruption })),
-    nodeId: verdict.nodeId ?? '',
-    reasons: [...verdict.reasons],
-    shortfalls: [...verdict.shortfalls],
-    warnings: [...verdict.warnings],
-  });
 }
 
 /** Throws ABORTED where a client's etag isn't the resource's. */

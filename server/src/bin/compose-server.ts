@@ -20,6 +20,7 @@ import { parseListenAddress } from '../api/listen.js';
 import { Load, type LoadLimits, loadLimitsDefault } from '../api/load.js';
 import { identityMethods } from '../api/methods/identity.js';
 import { shortLivedTokenMethods } from '../api/methods/short-lived-tokens.js';
+import { PlanSessions } from '../api/plan-sessions.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
@@ -33,6 +34,7 @@ import { fullAccess } from '../decide/access.js';
 import { admission } from '../decide/admission-table.js';
 import { Capacity } from '../decide/capacity.js';
 import { claimsOf } from '../decide/claims.js';
+import { judges } from '../decide/judge-table.js';
 import { fullSupport, realSupport } from '../drivers/support.js';
 import { CertificateAuthority, type KeyPair } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
@@ -188,9 +190,11 @@ async function openContext(
   onStop(() => view.stop());
   const support = options.simulate === 0 ? realSupport : fullSupport;
   const validate = createValidate();
+  const plans = new PlanSessions({ view, clock });
+  onStop(() => plans.stop());
   const context: ApiContext = {
     ...{ types, store, view, admission, capacity, support, validate },
-    ...{ newId, nowMs, clock, random },
+    ...{ newId, nowMs, clock, random, judges, plans },
     ...{ access: fullAccess, usage: new Usage(view, types), turns: new Turns() },
   };
   await ensureBuiltIns(context);

@@ -65,7 +65,11 @@ export function placeTogether(
   return { nodeIds, rejected, reasons };
 }
 
-function constraintsFor(vm: VirtualMachine, { lookup, capacity }: PlacementWorld): Constraints {
+/** What a machine demands of its node, other machines and the volumes to be made included. */
+export function constraintsFor(
+  vm: VirtualMachine,
+  { lookup, capacity }: PlacementWorld,
+): Constraints {
   const placement = wholeSpecOf(vm)?.placement;
   const { occupancy } = capacity;
   const candidates = capacity.candidates();

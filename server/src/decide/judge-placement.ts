@@ -1,0 +1,140 @@
+/**
+ * The verdict on a machine that isn't made or changed yet: the node that it would get with the
+ * reason, or what there is not enough of. Pure.
+ */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { ShortfallKind, type ShortfallSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { demandOf } from './candidates.js';
+import type { Judged, JudgeInput } from './judge.js';
+import { constraintsFor, placeMachine } from './place-machine.js';
+import { type Candidate, type Constraints, type Demand, judgeNode } from './placement.js';
+import { wholeSpecOf } from './whole-spec.js';
+
+/** Judges a machine that is to be made or changed; `capacity` does not count it. */
+export function judgePlacement(input: JudgeInput<VirtualMachine>): Judged {
+  const { next, previous, capacity } = input;
+  const spec = wholeSpecOf(next);
+  if (spec === undefined) return { nodeId: '', reasons: [], shortfalls: [], warnings: [] };
+  const demand = demandOf(spec);
+  const node = capacity.candidate(previous?.status?.nodeId ?? '');
+  if (node !== undefined) return judgeGrowth(demand, node, previous);
+  const placement = placeMachine(next, input);
+  const { reasons } = placement;
+  if (placement.kind === 'placed') {
+    return { nodeId: placement.nodeId, reasons, shortfalls: [], warnings: [] };
+  }
+  const constraints = constraintsFor(next, input);
+  const open = capacity.candidates().filter((one) => isOpen(one, constraints));
+  if (open.length > 0) {
+    return { nodeId: '', reasons, shortfalls: missing(demand, open, input.planned), warnings: [] };
+  }
+  const message = `no node can take the machine now: ${shortened(reasons)}`;
+  return { nodeId: '', reasons, shortfalls: [], warnings: [{ path: 'spec.placement', message }] };
+}
+
+const nothing: Demand = { vcpus: 0, memoryMib: 0 };
+
+/** Whether a node would take the machine if only it were small enough. */
+const isOpen = (node: Candidate, constraints: Constraints): boolean =>
+  judgeNode(node, nothing, constraints).kind === 'for';
+
+type Shortfall = MessageInitShape<typeof ShortfallSchema>;
+
+/** What the machine asks for, in the order in which it is told. */
+const quantities = [
+  { name: 'memory_mib', key: 'memoryMib', unit: 'MiB of memory', path: 'spec.memory.size_mib' },
+  { name: 'vcpus', key: 'vcpus', unit: 'vCPUs', path: 'spec.cpu.cores' },
+] as const;
+
+type Quantity = (typeof quantities)[number];
+
+const freeOf = ({ capacity, used }: Candidate, { key }: Quantity): number =>
+  Math.max(0, capacity[key] - used[key]);
+
+/** What is too much for every one of the nodes that would take the machine. */
+function missing(demand: Demand, open: readonly Candidate[], planned: number): Shortfall[] {
+  const short = quantities.flatMap((quantity) => {
+    const roomiest = roomiestOf(open, quantity);
+    if (demand[quantity.key] <= freeOf(roomiest, quantity)) return [];
+    return [
+      shortfall({
+        demand,
+        quantity,
+        node: roomiest,
+        planned,
+        only: 'the most that one has left is',
+      }),
+    ];
+  });
+  if (short.length > 0) return short;
+  // Each is there somewhere, and nowhere both: what lacks where the other is.
+  const [memory, vcpus] = quantities;
+  const node = roomiestOf(open, vcpus);
+  return [
+    shortfall({ demand, quantity: memory, node, planned, only: 'where the vCPUs are, there are' }),
+  ];
+}
+
+const roomiestOf = (nodes: readonly Candidate[], quantity: Quantity): Candidate =>
+  nodes.reduce((best, node) => (freeOf(node, quantity) > freeOf(best, quantity) ? node : best));
+
+function shortfall(of: {
+  readonly demand: Demand;
+  readonly quantity: Quantity;
+  readonly node: Candidate;
+  readonly planned: number;
+  readonly only: string;
+}): Shortfall {
+  const { demand, quantity, node, planned, only } = of;
+  const [requested, available] = [demand[quantity.key], freeOf(node, quantity)];
+  const after =
+    planned === 0
+      ? ''
+      : `, with the ${planned} other ${planned === 1 ? 'machine' : 'machines'} of this plan`;
+  return {
+    kind: ShortfallKind.CAPACITY,
+    quantity: quantity.name,
+    requested: BigInt(requested),
+    available: BigInt(available),
+    path: quantity.path,
+    message:
+      `no node has room: ${requested} ${quantity.unit} are needed on one node, and ${only} ${available} ` +
+      `of ${node.capacity[quantity.key]} (${node.name})${after}; ask for less, or add or free a node`,
+  };
+}
+
+/** A machine stays on its node while it grows: it must fit there. */
+function judgeGrowth(
+  demand: Demand,
+  node: Candidate,
+  previous: VirtualMachine | undefined,
+): Judged {
+  const spec = previous && wholeSpecOf(previous);
+  const before = spec === undefined ? nothing : demandOf(spec);
+  const shortfalls = quantities
+    .filter(({ key }) => demand[key] > before[key])
+    .filter((quantity) => demand[quantity.key] > freeOf(node, quantity))
+    .map((quantity): Shortfall => {
+      const [requested, available] = [demand[quantity.key], freeOf(node, quantity)];
+      return {
+        kind: ShortfallKind.CAPACITY,
+        quantity: quantity.name,
+        requested: BigInt(requested),
+        available: BigInt(available),
+        path: quantity.path,
+        message:
+          `its node has no room to grow: ${requested} ${quantity.unit} are needed, and ${node.name} has ` +
+          `${available} of ${node.capacity[quantity.key]} for it; ask for less, or free the node`,
+      };
+    });
+  return { nodeId: node.id, reasons: [`${node.name}: it is there`], shortfalls, warnings: [] };
+}
+
+const reasonsShownMax = 8;
+
+function shortened(reasons: readonly string[]): string {
+  const more =
+    reasons.length > reasonsShownMax ? ` and ${reasons.length - reasonsShownMax} more` : '';
+  return `${reasons.slice(0, reasonsShownMax).join('; ')}${more}`;
+}
