@@ -116,8 +116,25 @@ test('a plan tells a name that is taken, at its line', async () => {
   const { code, output } = await other.plan();
   expect(code).toBe(1);
   expect(flat(output)).toMatch(
-    /name = "a".*"a" is taken: vm [0-9a-f-]+ has that name in project default/i,
+    /name = "guest" "guest" is taken: image [0-9a-f-]+ has that name in project default; give another/i,
   );
+  await terraform.destroy();
+});
+
+test('a plan that takes more than the quota fails, and names the quantity and the numbers', async () => {
+  const project =
+    'resource "limiquantix_project" "team" {\n name = "team"\n quota = { vms = 2 }\n}\n';
+  const member = (name: string): string =>
+    machine({ name, attributes: 'project_id = "team"' }).replace(/disks = \{[\s\S]*$/, '}\n');
+  terraform.write('main.tf', base + project);
+  await terraform.apply();
+  terraform.write('main.tf', base + project + ['x', 'y', 'z'].map(member).join(''));
+  const { code, output } = await terraform.plan();
+  expect(code).toBe(1);
+  const text = flat(output);
+  expect(text.match(/limiquantix_vm "[xyz]" is more than the quota allows/g)).toHaveLength(1);
+  expect(text).toMatch(/project team has 0 of 2 vms left, 1 are needed and 1 are missing/i);
+  terraform.write('main.tf', base + project);
   await terraform.destroy();
 });
 
