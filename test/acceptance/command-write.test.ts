@@ -58,9 +58,11 @@ it('applies: creates, leaves alone, configures, and tells what a change costs', 
   const refused = await apply(next, '--allow-disruption', 'live');
   expect(refused.code).toBe(5);
   expect(refused.stderr).toContain('stdin:6: vm/web: spec.cpu.cores restarts it, if it runs');
-  expect((await apply(next, '--dry-run')).stdout).toBe(
+  const [said, node] = (await apply(next, '--dry-run')).stdout.split('  on node ');
+  expect(said).toBe(
     'vm/web would be configured\n  labels["app"] web → api\n  spec.cpu.cores 1 → 2: restarts it, if it runs\n',
   );
+  expect(node).toMatch(/^(sim-\d)\n {2}\1: it is there\n$/);
   expect((await apply(next)).stdout).toBe('vm/web configured: restarts it, if it runs\n');
   expect(await run(['diff', '-f', '-'], next)).toEqual({ code: 0, stdout: '', stderr: '' });
 });

@@ -231,9 +231,14 @@ describe('records', () => {
       vm,
       machine((next) => (next.revision = 5n)),
     );
-    expect(decodeRecord(vm, { value, revision: 7n })).toEqual(
-      machine((next) => (next.revision = 7n)),
+    const expected = { ...machine(), revision: 7n };
+    // The etag is the revision of the last change of intent: this one's, unless it has an older.
+    expect(decodeRecord(vm, { value, revision: 7n })).toEqual({ ...expected, etag: '7' });
+    const kept = encodeRecord(
+      vm,
+      machine((next) => (next.etag = '5')),
     );
+    expect(decodeRecord(vm, { value: kept, revision: 7n })).toEqual({ ...expected, etag: '5' });
   });
 
   it('bring index entries along with a change', () => {
