@@ -96,17 +96,25 @@ test('a data disk is attached without a restart', async () => {
 
 test('an immutable field says so and replaces the machine', async () => {
   const data = dataVolume('data');
-  const attributes = 'project_id = "other"';
-  terraform.write(
-    'main.tf',
-    base +
-      data.resource +
-      machine({ name: 'web', rootGib: 2, attributes }) +
-      machine({ name: 'db' }),
-  );
+  const web = machine({ name: 'web', rootGib: 2 });
+  const network = 'network_id = limiquantix_network.lan.id';
+  const moved = web.replace(network, `${network}\n        mac_address = "52:54:00:12:34:56"`);
+  terraform.write('main.tf', base + data.resource + moved + machine({ name: 'db' }));
   const plan = await terraform.plan();
   expect(plan.output).toMatch(/limiquantix_vm\.web must be replaced/);
-  expect(plan.output).toMatch(/project_id .*# forces replacement/);
+  expect(plan.output).toMatch(/mac_address .*# forces replacement/);
+});
+
+test('a machine is not planned into a project where what it refers to is not', async () => {
+  const data = dataVolume('data');
+  const attributes = 'project_id = "other"';
+  const web = machine({ name: 'web', rootGib: 2, attributes });
+  terraform.write('main.tf', base + data.resource + web + machine({ name: 'db' }));
+  const plan = await terraform.plan();
+  expect(plan.code).toBe(1);
+  expect(plan.output.replaceAll(/\s+/g, ' ')).toMatch(
+    /nics\["lan"\]\.port\.network_id: refers to network .* of project default; give one of project other/,
+  );
 });
 
 test('removing one machine from the configuration removes exactly it', async () => {
