@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await controlPlane.stop();
   rmSync(dir, { recursive: true });
-});
+}, exampleTimeoutMs);
 
 describe.each([...resourceShapes()].map(([type, shape]) => ({ type, plural: shape().plural })))(
   '$type',

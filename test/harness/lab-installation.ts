@@ -100,7 +100,7 @@ export class LabInstallation {
     const wanted = this.status.nodes.length;
     await until('all nodes are ready', agentsDeadlineMs, async () => {
       const nodes = JSON.parse(await this.command('get', 'nodes', '-o', 'json')) as unknown;
-      const ready = JSON.stringify(nodes).match(/NODE_PHASE_READY/g)?.length ?? 0;
+      const ready = JSON.stringify(nodes).match(/"phase":"ready"/g)?.length ?? 0;
       return ready >= wanted ? true : undefined;
     });
   }

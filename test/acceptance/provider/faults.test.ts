@@ -2,7 +2,7 @@
  * Broken connections, interruptions and races: nothing is lost and nothing is left over unseen.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -108,5 +108,7 @@ test('leaves no socket behind', async () => {
   const before = sockets();
   workspace.write(network);
   await workspace.run('plan');
-  expect(sockets().filter((name) => !before.includes(name))).toEqual([]);
+  const left = sockets().filter((name) => !before.includes(name));
+  // Other suites' providers come and go meanwhile; what is left behind stays.
+  await until(() => !left.some((name) => existsSync(join(tmpdir(), name))));
 });
