@@ -3,14 +3,14 @@
  * environment, the arguments and the signals.
  */
 import './warnings.js';
-import { enableCompileCache } from 'node:module';
+import module from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Cli } from './cli.js';
 
 // Compiled code is kept for the next start, by Node's own means and where caches belong.
 const caches = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-enableCompileCache?.(join(caches, 'limiquantix', 'compiled'));
+module.enableCompileCache?.(join(caches, 'limiquantix', 'compiled'));
 
 const end = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
