@@ -63,13 +63,15 @@ export class PlanJudge {
     if (question === undefined) return [];
     const name = String(plan.planned?.['name'] ?? asked.prior?.['name'] ?? '');
     const attempt: Attempt = { verb: question.kind, name };
-    const first = await this.#ask(shape, question, attempt, api);
+    const isCut = hasUnknown(asked.config);
+    const ask = () => this.#ask(shape, question, { attempt, isCut }, api);
+    const first = await ask();
     if (!first.some(({ severity }) => severity === 'error') || this.#isOut) {
       return this.#limited(first);
     }
     await this.#quiet();
     if (this.#isApplying) return [];
-    return this.#limited(await this.#ask(shape, question, attempt, api));
+    return this.#limited(await ask());
   }
 
   /** What to ask; undefined where nothing can be said yet. */
@@ -91,7 +93,7 @@ export class PlanJudge {
   async #ask(
     shape: ResourceShape,
     question: JudgeQuestion,
-    attempt: Attempt,
+    { attempt, isCut }: { readonly attempt: Attempt; readonly isCut: boolean },
     api: Api,
   ): Promise<Diagnostic[]> {
     try {
@@ -99,6 +101,8 @@ export class PlanJudge {
       return judgement === undefined ? [] : toldOf(shape, attempt, judgement);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      // What was left out of the question may be what a field that is in it means.
+      if (isCut && question.kind === 'create' && error.reason === 'INVALID_FIELD') return [];
       // Apply tells of a deletion that is refused: what stands in its way may go before it.
       const isRefusal = refusals.has(error.code) || error.violations.length > 0;
       if (isRefusal) {

@@ -199,8 +199,6 @@ function nicsOf(
   const changed = { ...nics };
   for (const [name, ip] of fixed) {
     const nic = Object.hasOwn(nics, name) ? nics[name] : undefined;
-    // A plan that doesn't know the networks yet has interfaces without ports, or none at all.
-    if (Object.keys(nics).length === 0 || (nic && nic.source.case === undefined)) continue;
     if (nic?.source.case !== 'port') {
       const path = entryPath(`${overridePath(index)}.ip_addresses`, name);
       throw invalidFields([{ path, message: 'is no interface with a port of its own' }]);
