@@ -4,14 +4,7 @@
  * there is no table of methods.
  */
 import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
-import {
-  Code,
-  type ContextValues,
-  createContextKey,
-  type Interceptor,
-  type StreamRequest,
-  type UnaryRequest,
-} from '@connectrpc/connect';
+import { Code, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect';
 import type { ApiToken } from '@limiquantix/proto/identity/v1/api_token_pb.js';
 import type { ServiceAccount } from '@limiquantix/proto/identity/v1/service_account_pb.js';
 import { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
@@ -30,14 +23,6 @@ import { type Caller, nameOfCaller, noAccess, setCall } from './caller.js';
 import { connectionOf } from './connection.js';
 import { createTargets, type Target } from './targets.js';
 import { TokenUse } from './token-use.js';
-
-/** The node that the connection's client certificate is of; undefined without a valid one. */
-const peerKey = createContextKey<string | undefined>(undefined, { description: 'peer node' });
-
-/** Notes whose certificate a connection has, before the interceptors run. */
-export function setPeerNode(values: ContextValues, nodeId: string | undefined): void {
-  values.set(peerKey, nodeId);
-}
 
 /** What the interceptor works with. */
 export interface AuthOptions {
@@ -62,11 +47,9 @@ export function authInterceptor(options: AuthOptions): Interceptor {
   return (next) => async (request) => {
     const { method, contextValues } = request;
     const permission = permissionOf(method);
-    const { caller, accessNow } = await identify(parts, {
-      authorization: request.header.get('authorization'),
-      nodeId: contextValues.get(peerKey),
-      isOpen: permission === openPermission,
-    });
+    const { authorization, nodeId } = connectionOf({ values: contextValues });
+    const isOpen = permission === openPermission;
+    const { caller, accessNow } = await identify(parts, { authorization, nodeId, isOpen });
     refuseOtherKind(caller, permission);
     const access = accessNow();
     const author = authorOf(request, { permission, actor: nameOfCaller(caller) });
@@ -156,10 +139,10 @@ interface Identity {
 
 async function identify(
   parts: Parts,
-  given: { authorization: string | null; nodeId: string | undefined; isOpen: boolean },
+  given: { authorization: string | undefined; nodeId: string | undefined; isOpen: boolean },
 ): Promise<Identity> {
   if (given.isOpen) return { caller: { kind: 'anonymous' }, accessNow: () => noAccess };
-  if (given.authorization !== null) {
+  if (given.authorization !== undefined) {
     const record = await parts.tokens.verifyApiToken(bearerOf(given.authorization));
     return identityOf(parts, record);
   }

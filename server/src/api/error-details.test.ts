@@ -14,19 +14,18 @@ import { PortService } from '@limiquantix/proto/network/v1/port_service_pb.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { LimiError } from '../resource/error.js';
 import { fromLimiError } from './errors.js';
-import { startTestInstallation, type TestInstallation } from './test-installation.js';
+import {
+  type CallOptions,
+  startTestInstallation,
+  type TestInstallation,
+} from './test-installation.js';
 
 let installation: TestInstallation;
 
-beforeAll(async () => {
-  installation = await startTestInstallation({ clock: new VirtualClock(Date.UTC(2026, 0, 1)) });
-}, 30_000);
-afterAll(() => installation.stop());
-
-const clients = () => ({
-  projects: installation.client(ProjectService, { protocol: 'grpc' }),
-  networks: installation.client(VirtualNetworkService),
-  ports: installation.client(PortService),
+const clients = (protocol: CallOptions['protocol'] & string) => ({
+  projects: installation.client(ProjectService, { protocol }),
+  networks: installation.client(VirtualNetworkService, { protocol }),
+  ports: installation.client(PortService, { protocol }),
 });
 type Clients = ReturnType<typeof clients>;
 
@@ -181,12 +180,37 @@ const cases: [string, (clients: Clients) => Promise<unknown>, object][] = [
   ],
 ];
 
-it.each(cases)('%s', async (_, work, expected) => {
-  const error = await work(clients()).then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  expect(tellOf(error)).toEqual(expected);
+describe.each(['grpc', 'grpc-web', 'connect'] as const)('by %s', (protocol) => {
+  beforeAll(async () => {
+    installation = await startTestInstallation({ clock: new VirtualClock(Date.UTC(2026, 0, 1)) });
+  }, 30_000);
+  afterAll(() => installation.stop());
+
+  it.each(cases)('%s', async (_, work, expected) => {
+    const error = await work(clients(protocol)).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    expect(tellOf(error)).toEqual(expected);
+  });
+
+  it('a stale etag tells both revisions', async () => {
+    const { projects } = clients(protocol);
+    const { project } = await projects.createProject({ project: { name: 'told', spec } });
+    const { id = '', etag = '', revision = 0n } = project ?? {};
+    expect(etag).toBe(String(revision));
+    const change = (description: string) =>
+      projects.updateProject({
+        project: { id, description },
+        updateMask: { paths: ['description'] },
+        etag,
+      });
+    const { project: changed } = await change('1');
+    const error = await change('2').catch((cause: unknown) => ConnectError.from(cause));
+    expect((error as ConnectError).rawMessage).toContain(
+      `at revision ${changed?.revision}; the request is based on its etag of revision ${revision}`,
+    );
+  });
 });
 
 it('a quota, and when to come again', () => {
@@ -203,22 +227,4 @@ it('a quota, and when to come again', () => {
     quotas: ['project: vms: 10 of 10 are used; 1 more was asked for'],
     again: [250_000_000],
   });
-});
-
-it('a stale etag tells both revisions', async () => {
-  const { projects } = clients();
-  const { project } = await projects.createProject({ project: { name: 'told', spec } });
-  const { id = '', etag = '', revision = 0n } = project ?? {};
-  expect(etag).toBe(String(revision));
-  const change = (description: string) =>
-    projects.updateProject({
-      project: { id, description },
-      updateMask: { paths: ['description'] },
-      etag,
-    });
-  const { project: changed } = await change('1');
-  const error = await change('2').catch((cause: unknown) => ConnectError.from(cause));
-  expect((error as ConnectError).rawMessage).toContain(
-    `at revision ${changed?.revision}; the request is based on its etag of revision ${revision}`,
-  );
 });

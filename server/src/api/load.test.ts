@@ -97,7 +97,7 @@ describe('a server', () => {
   };
   const overloaded = { code: Code.ResourceExhausted, reason: 'OVERLOADED', retryAfterMs: 625 };
 
-  it.each(['connect', 'grpc'] as const)(
+  it.each(['connect', 'grpc', 'grpc-web'] as const)(
     'refuses requests that are too many (%s)',
     async (protocol) => {
       const client = installation.client(NodeService, { protocol });
@@ -126,18 +126,21 @@ describe('a server', () => {
     others.abort();
   });
 
-  it.each(['connect', 'grpc'] as const)('says how long a message may be (%s)', async (protocol) => {
-    const client = installation.client(ProjectService, { protocol });
-    const description = 'x'.repeat(7 * 1024 * 1024);
-    const work = client.createProject({ project: { name: 'big', description } });
-    const error = await work.then(
-      () => undefined,
-      (cause: unknown) => ConnectError.from(cause),
-    );
-    expect(error?.code).toBe(Code.ResourceExhausted);
-    expect(error?.rawMessage).toContain('this server takes 6 MiB at most');
-    expect(error?.findDetails(ErrorInfoSchema)[0]?.reason).toBe('MESSAGE_TOO_BIG');
-    expect(error?.findDetails(RetryInfoSchema)).toEqual([]);
-    await client.listProjects({});
-  });
+  it.each(['connect', 'grpc', 'grpc-web'] as const)(
+    'says how long a message may be (%s)',
+    async (protocol) => {
+      const client = installation.client(ProjectService, { protocol });
+      const description = 'x'.repeat(7 * 1024 * 1024);
+      const work = client.createProject({ project: { name: 'big', description } });
+      const error = await work.then(
+        () => undefined,
+        (cause: unknown) => ConnectError.from(cause),
+      );
+      expect(error?.code).toBe(Code.ResourceExhausted);
+      expect(error?.rawMessage).toContain('this server takes 6 MiB at most');
+      expect(error?.findDetails(ErrorInfoSchema)[0]?.reason).toBe('MESSAGE_TOO_BIG');
+      expect(error?.findDetails(RetryInfoSchema)).toEqual([]);
+      await client.listProjects({});
+    },
+  );
 });

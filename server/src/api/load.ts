@@ -140,7 +140,7 @@ function overloaded(
 /** Refuses what is too much at once. Runs after it is known who calls. */
 export function loadInterceptor(load: Load): Interceptor {
   return (next) => async (request) => {
-    const { contextValues: values, method, signal } = request;
+    const { contextValues: values, method } = request;
     const isWatch = lasts(method);
     const { isLocal } = connectionOf({ values });
     const leave = load.enter({ caller: callerOf({ values }), isWatch, isLocal });
@@ -151,7 +151,7 @@ export function loadInterceptor(load: Load): Interceptor {
         return response;
       }
       // A client that is gone reads nothing any more: its stream isn't run to its end.
-      signal.addEventListener('abort', leave, { once: true });
+      request.signal.addEventListener('abort', leave, { once: true });
       return { ...response, message: untilEnd(response.message, leave) };
     } catch (error) {
       leave();

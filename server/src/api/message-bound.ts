@@ -2,7 +2,7 @@
  * How long a message of a request may be. It is seen from the prefix or header that says so, before
  * any of the message is kept, and refused with an error that says what to do.
  */
-import { Code } from '@connectrpc/connect';
+import { Code, type ConnectError } from '@connectrpc/connect';
 import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { LimiError } from '../resource/error.js';
 import { fromLimiError } from './errors.js';
@@ -92,7 +92,8 @@ async function refuse(
   throw tooBig(bytes, bytesMax);
 }
 
-const tooBig = (bytes: number, bytesMax: number) =>
+/** The error for a message that is too long. */
+export const tooBig = (bytes: number, bytesMax: number): ConnectError =>
   fromLimiError(
     new LimiError({
       code: Code.ResourceExhausted,

@@ -81,52 +81,56 @@ describe('a paced watch', () => {
   });
 });
 
-it('cuts off a client that stops reading; it goes on from there without a gap', async () => {
-  const clock = new VirtualClock(Date.UTC(2026, 0, 1));
-  const load = new Load({ requestsMax: 1000, watchesMax: 10 }, () => 0);
-  const installation = await startTestInstallation({ clock, load, eventsKeptMax: 64 });
-  const { store } = installation.context;
-  const projects = installation.client(ProjectService);
-  const names = Array.from({ length: 500 }, (_, i) => `p${i}`);
-  const description = 'x'.repeat(1000);
-  const { revision: fromRevision } = await projects.listProjects({});
-  const watching = () => installation.client(ProjectService, { protocol: 'grpc' });
-  const slow = watching().watchProjects({ fromRevision })[Symbol.asyncIterator]();
-  expect((await slow.next()).value).toMatchObject({ type: EventType.BOOKMARK });
-  await Promise.all(
-    names.map((name) => projects.createProject({ project: { name, description, spec: {} } })),
-  );
-  let wasCut = false;
-  const isRecent = store.isRecent.bind(store);
-  store.isRecent = (revision) => {
-    const answer = isRecent(revision);
-    wasCut ||= !answer;
-    return answer;
-  };
-  while (!wasCut) {
-    clock.advance(stallMsMax);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const seen: string[] = [];
-  let resume: bigint | undefined;
-  try {
-    for (let next = await slow.next(); next.done !== true; next = await slow.next()) {
-      seen.push(next.value.project?.name ?? '');
+it.each(['grpc', 'grpc-web'] as const)(
+  'cuts off a client that stops reading (%s); it goes on from there without a gap',
+  async (protocol) => {
+    const clock = new VirtualClock(Date.UTC(2026, 0, 1));
+    const load = new Load({ requestsMax: 1000, watchesMax: 10 }, () => 0);
+    const installation = await startTestInstallation({ clock, load, eventsKeptMax: 64 });
+    const { store } = installation.context;
+    const projects = installation.client(ProjectService);
+    const names = Array.from({ length: 500 }, (_, i) => `p${i}`);
+    const description = 'x'.repeat(1000);
+    const { revision: fromRevision } = await projects.listProjects({});
+    const watching = () => installation.client(ProjectService, { protocol });
+    const slow = watching().watchProjects({ fromRevision })[Symbol.asyncIterator]();
+    expect((await slow.next()).value).toMatchObject({ type: EventType.BOOKMARK });
+    await Promise.all(
+      names.map((name) => projects.createProject({ project: { name, description, spec: {} } })),
+    );
+    let wasCut = false;
+    const isRecent = store.isRecent.bind(store);
+    store.isRecent = (revision) => {
+      const answer = isRecent(revision);
+      wasCut ||= !answer;
+      return answer;
+    };
+    while (!wasCut) {
+      clock.advance(stallMsMax);
+      await new Promise((resolve) => setImmediate(resolve));
     }
-  } catch (cause) {
-    const error = ConnectError.from(cause);
-    expect(error.code).toBe(Code.Aborted);
-    expect(error.findDetails(RetryInfoSchema)).toHaveLength(1);
-    resume = BigInt(error.findDetails(ErrorInfoSchema)[0]?.metadata['resume_revision'] ?? '');
-  }
-  expect(seen.length).toBeLessThan(names.length);
-  for await (const { project } of watching().watchProjects({ fromRevision: resume ?? 0n })) {
-    if (project !== undefined) seen.push(project.name);
-    if (seen.length === names.length) break;
-  }
-  expect([...seen].sort()).toEqual([...names].sort());
-  await installation.stop();
-}, 60_000);
+    const seen: string[] = [];
+    let resume: bigint | undefined;
+    try {
+      for (let next = await slow.next(); next.done !== true; next = await slow.next()) {
+        seen.push(next.value.project?.name ?? '');
+      }
+    } catch (cause) {
+      const error = ConnectError.from(cause);
+      expect(error.code).toBe(Code.Aborted);
+      expect(error.findDetails(RetryInfoSchema)).toHaveLength(1);
+      resume = BigInt(error.findDetails(ErrorInfoSchema)[0]?.metadata['resume_revision'] ?? '');
+    }
+    expect(seen.length).toBeLessThan(names.length);
+    for await (const { project } of watching().watchProjects({ fromRevision: resume ?? 0n })) {
+      if (project !== undefined) seen.push(project.name);
+      if (seen.length === names.length) break;
+    }
+    expect([...seen].sort()).toEqual([...names].sort());
+    await installation.stop();
+  },
+  60_000,
+);
 
 it('a watch that breaks off anywhere goes on without a gap', async () => {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));

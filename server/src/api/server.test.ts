@@ -161,6 +161,7 @@ describe('protocols', () => {
     { protocol: 'connect', httpVersion: '2' },
     { protocol: 'connect', httpVersion: '1.1' },
     { protocol: 'grpc' },
+    { protocol: 'grpc-web' },
   ] as const)('answers %o', async (call) => {
     const { revision } = await installation.client(NodeService, call).listNodes({});
     expect(revision).toBeGreaterThan(0n);

@@ -4,22 +4,17 @@
  * `/healthz` and `/ca.pem`; the latter is public, because join tokens carry the fingerprint of what
  * it must be.
  */
+import assert from 'node:assert/strict';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import {
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  createContextValues,
-  type Interceptor,
-} from '@connectrpc/connect';
-import { type KeyPair, nodeOfCommonName } from '../identity/certificate-authority.js';
+import { Code, ConnectError, type ConnectRouter, type Interceptor } from '@connectrpc/connect';
+import type { KeyPair } from '../identity/certificate-authority.js';
 import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
-import { setPeerNode } from './auth.js';
-import { setConnection } from './connection.js';
+import { valuesOfRequest, valuesOfStream } from './connection.js';
 import { errorInterceptor } from './errors.js';
+import { recordMethods, type ServedMethod } from './grpc/methods.js';
+import { createGrpcServer, type ServeStream } from './grpc/serve.js';
 import { type ListenAddress, listen } from './listen.js';
 import { type Load, loadInterceptor } from './load.js';
 import { createRpcHandler, type NodeRequest, type NodeResponse } from './rpc-adapter.js';
@@ -73,11 +68,11 @@ const closeGraceMs = 2000;
 /** Starts to listen. Throws LimiError LISTEN_FAILED where an address can't be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const stopping = new AbortController();
-  const handle = createHandler(options, stopping.signal);
+  const handlers = createHandlers(options, stopping.signal);
   const listeners: Listener[] = [];
   try {
     for (const address of options.addresses) {
-      const listener = createListener(options, handle);
+      const listener = createListener(options, handlers);
       listeners.push(listener);
       listener.endpoint = await listen(listener.server, address);
     }
@@ -102,31 +97,41 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 }
 
-type Handle = (request: NodeRequest, response: NodeResponse) => void;
+/** What serves a stream of HTTP/2 itself, and what serves every other request. */
+interface Handlers {
+  readonly serveStream: ServeStream;
+  readonly serveRequest: (request: NodeRequest, response: NodeResponse) => void;
+}
 
-function createHandler(options: ApiServerOptions, shutdownSignal: AbortSignal): Handle {
-  const { auth, caPem, log } = options;
+function createHandlers(options: ApiServerOptions, shutdownSignal: AbortSignal): Handlers {
+  const { auth, caPem, clock, load, log } = options;
+  const limits = { readMaxBytes: requestBytesMax, writeMaxBytes: responseBytesMax };
+  const interceptors = [errorInterceptor(options), auth, loadInterceptor(load)];
+  let methods: ReadonlyMap<string, ServedMethod> = new Map();
   const serve = createRpcHandler({
+    ...limits,
     log,
-    routes: options.routes,
-    interceptors: [errorInterceptor(options), auth, loadInterceptor(options.load)],
-    readMaxBytes: requestBytesMax,
-    writeMaxBytes: responseBytesMax,
+    routes(router) {
+      const recorded = recordMethods(router, interceptors);
+      options.routes(recorded.recording);
+      methods = recorded.methods;
+    },
+    interceptors,
     compressMinBytes: compressBytesMin,
     shutdownSignal,
-    contextValues: (request) => {
-      const values = createContextValues();
-      setPeerNode(values, peerNodeOf(request));
-      setConnection(values, request);
-      return values;
-    },
+    contextValues: valuesOfRequest,
     fallback: (_request, response) => answer(response, 404, notFound),
   });
-  return (request, response) => {
+  const serveStream = createGrpcServer({
+    ...{ ...limits, methods, clock, log, shutdownSignal },
+    contextValues: (stream, headers) => valuesOfStream(stream, headers.authorization),
+  });
+  const serveRequest = (request: NodeRequest, response: NodeResponse): void => {
     if (request.url === '/healthz') answer(response, 200, '{"status":"ok"}\n');
     else if (request.url === '/ca.pem') answer(response, 200, caPem, 'application/x-pem-file');
     else serve(request, response);
   };
+  return { serveStream, serveRequest };
 }
 
 const notFound =
@@ -143,24 +148,6 @@ function answer(
   response.end();
 }
 
-const peers = new WeakMap<object, string | undefined>();
-
-/** The node whose valid client certificate a request's connection has. */
-function peerNodeOf(request: NodeRequest): string | undefined {
-  const socket = 'stream' in request ? request.stream.session?.socket : request.socket;
-  if (socket === undefined) return undefined;
-  const holder = 'stream' in request ? request.stream.session : socket;
-  if (holder === undefined) return undefined;
-  if (!peers.has(holder)) peers.set(holder, nodeOfSocket(socket as TLSSocket));
-  return peers.get(holder);
-}
-
-function nodeOfSocket(socket: TLSSocket): string | undefined {
-  if (!socket.authorized) return undefined;
-  const { CN: name } = socket.getPeerCertificate().subject;
-  return nodeOfCommonName(typeof name === 'string' ? name : undefined);
-}
-
 interface Listener {
   readonly server: Http2SecureServer;
   readonly sessions: Set<ServerHttp2Session>;
@@ -168,7 +155,7 @@ interface Listener {
   endpoint: string;
 }
 
-function createListener({ keyPair, caPem, log }: ApiServerOptions, handle: Handle): Listener {
+function createListener({ keyPair, caPem, log }: ApiServerOptions, handlers: Handlers): Listener {
   const server = createSecureServer({
     allowHTTP1: true,
     key: keyPair.keyPem,
@@ -190,10 +177,24 @@ function createListener({ keyPair, caPem, log }: ApiServerOptions, handle: Handl
   const note = (error: Error) => log.debug('a connection failed', { error: error.message });
   server.on('sessionError', note);
   server.on('tlsClientError', note);
-  server.on('request', (request, response) => {
-    handle(request, response as unknown as NodeResponse);
-  });
+  listenTo(server, handlers);
   return listener;
+}
+
+/** Calls on streams of HTTP/2 are served as they are; Node makes requests of the others. */
+function listenTo(server: Http2SecureServer, { serveStream, serveRequest }: Handlers): void {
+  server.on('request', (request, response) => {
+    serveRequest(request, response as unknown as NodeResponse);
+  });
+  // Node's own, which makes the requests, came with the listener for them.
+  const [makeRequest, ...others] = server.listeners('stream');
+  assert(makeRequest !== undefined && others.length === 0);
+  server.removeAllListeners('stream');
+  server.on('stream', (...arrived: Parameters<ServeStream>) => {
+    if (!serveStream(...arrived)) {
+      Reflect.apply(makeRequest, server, arrived);
+    }
+  });
 }
 
 function track<T extends { once(event: 'close', done: () => void): unknown }>(

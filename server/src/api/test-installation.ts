@@ -14,7 +14,11 @@ import {
   type Interceptor,
   type Transport,
 } from '@connectrpc/connect';
-import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from '@connectrpc/connect-node';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { fullAccess } from '../decide/access.js';
 import { type AdmissionTable, admissionTable } from '../decide/admission.js';
@@ -61,7 +65,8 @@ export interface TestOptions {
 
 /** How to call. */
 export interface CallOptions {
-  readonly protocol?: 'connect' | 'grpc';
+  /** gRPC as the provider and the command line speak it, without it. */
+  readonly protocol?: 'connect' | 'grpc' | 'grpc-web';
   readonly httpVersion?: '1.1' | '2';
   /** Instead of the installation's own API token; undefined for none. */
   readonly token?: string | undefined;
@@ -209,6 +214,8 @@ function transport(endpoint: string, caPem: string, call: CallOptions): Transpor
   const { keyPem, certificatePem } = call.certificate ?? {};
   const nodeOptions = { ca: caPem, ...(keyPem && { key: keyPem, cert: certificatePem }) };
   const common = { baseUrl: endpoint, interceptors: [bearer], nodeOptions };
-  if (call.protocol === 'grpc') return createGrpcTransport(common);
-  return createConnectTransport({ ...common, httpVersion: call.httpVersion ?? '2' });
+  const httpVersion = call.httpVersion ?? '2';
+  if (call.protocol === 'connect') return createConnectTransport({ ...common, httpVersion });
+  if (call.protocol === 'grpc-web') return createGrpcWebTransport({ ...common, httpVersion });
+  return createGrpcTransport(common);
 }
