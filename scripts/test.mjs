@@ -1,7 +1,8 @@
 /**
  * Runs jest over all projects, shows its output, and ends with the line `N passed, N failed`, of which the
- * exit code follows. Real hosts are tried last and alone, because their guests need the processors; all
- * else runs on all of them. Arguments go to jest, which then runs once.
+ * exit code follows; before it, how much the contract holds and how many test cases are made from it. Real
+ * hosts are tried last and alone, because their guests need the processors; all else runs on all of them.
+ * Arguments go to jest, which then runs once.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -17,7 +18,7 @@ const runs =
         ['--selectProjects', 'lab', '--runInBand'],
       ];
 
-const sum = { passed: 0, failed: 0, skipped: 0, isGood: true };
+const sum = { passed: 0, failed: 0, skipped: 0, generated: 0, isGood: true };
 for (const args of runs) {
   mkdirSync('.build', { recursive: true });
   rmSync(results, { force: true });
@@ -27,8 +28,21 @@ for (const args of runs) {
   sum.passed += found.numPassedTests;
   sum.failed += found.numFailedTests + found.numRuntimeErrorTestSuites;
   sum.skipped += found.numPendingTests;
+  sum.generated += generatedIn(found);
   sum.isGood &&= status === 0;
 }
 if (sum.skipped > 0) console.log(`${sum.skipped} skipped`);
+if (sum.generated > 0) console.log(`${contract()}, ${sum.generated} test cases made from them`);
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
 process.exit(sum.isGood && sum.failed === 0 ? 0 : 1);
+
+/** Test cases of the suites that are made from the contract's descriptors. */
+function generatedIn({ testResults }) {
+  return testResults
+    .filter(({ name }) => name.includes('/test/generated/'))
+    .reduce((count, { assertionResults }) => count + assertionResults.length, 0);
+}
+
+function contract() {
+  return spawnSync('tsx', ['test/generated/count.ts'], { encoding: 'utf8' }).stdout;
+}

@@ -15,6 +15,7 @@ import {
   type FileDescriptorProto,
   FileDescriptorSetSchema,
 } from '@bufbuild/protobuf/wkt';
+import { serviceOf } from '../src/contract.js';
 import { functions } from '../src/validation/expression.js';
 import { parseExpressions } from './parse-expressions.js';
 
@@ -71,21 +72,12 @@ async function writeTypes(): Promise<void> {
     '../gen/registry.js'
   )) as typeof import('../gen/registry.js');
   const options = await import('../gen/limiquantix/resource/v1/options_pb.js');
-  const services = contractFiles.flatMap((file) => file.services);
   const rows = contractFiles
     .flatMap(({ messages }) => messages)
     .flatMap((message) => {
       if (!hasOption(message, options.resource)) return [];
       const { type, plural, readOnly } = getOption(message, options.resource);
-      const service = services.find(({ methods }) =>
-        methods.some(
-          ({ name, output }) =>
-            name === `Get${message.name}` &&
-            output.fields.some((field) => field.message === message),
-        ),
-      );
-      if (service === undefined)
-        throw new Error(`${message.typeName}: no service has Get${message.name}`);
+      const service = serviceOf(message, contractFiles);
       const at = (file: DescFile): string => `import('./${file.name}_pb.js')`;
       return [
         `  ${type}: {\n    plural: '${plural}',\n    readOnly: ${readOnly},\n` +

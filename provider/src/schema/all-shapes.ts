@@ -2,7 +2,8 @@
  * All resource types of the contract at once: for what is generated and for tests. A process of the
  * provider loads the types that it is asked for, one by one.
  */
-import { type DescMessage, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
+import { getOption, hasOption } from '@bufbuild/protobuf';
+import { serviceOf } from '@limiquantix/proto/contract.js';
 import { contractFiles } from '@limiquantix/proto/registry.js';
 import { resource as resourceOption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { type ResourceShape, resourceShape, typePrefix } from './resource-shape.js';
@@ -17,21 +18,10 @@ export function resourceShapes(): ReadonlyMap<string, () => ResourceShape> {
       if (readOnly) continue;
       let shape: ResourceShape | undefined;
       result.set(typePrefix + type, () => {
-        shape ??= resourceShape(message, serviceOf(message));
+        shape ??= resourceShape(message, serviceOf(message, contractFiles));
         return shape;
       });
     }
   }
   return result;
-}
-
-/** The service whose Get returns the message. */
-function serviceOf(message: DescMessage): DescService {
-  for (const file of contractFiles) {
-    for (const service of file.services) {
-      const get = service.methods.find((method) => method.name === `Get${message.name}`);
-      if (get?.output.fields.some((field) => field.message === message)) return service;
-    }
-  }
-  throw new Error(`${message.typeName}: no service has Get${message.name}`);
 }

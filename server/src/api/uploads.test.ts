@@ -41,6 +41,7 @@ let uploads: Uploads;
 let image: Image;
 let isThere: boolean;
 let pokes: ResourceKey[];
+let onPoke: () => void;
 let removed: Set<string>;
 let served: (url: string) => Response;
 
@@ -50,7 +51,11 @@ beforeEach(async () => {
   pokes = [];
   removed = new Set();
   isThere = true;
-  const poke = (poked: ResourceKey) => pokes.push(poked);
+  onPoke = () => undefined;
+  const poke = (poked: ResourceKey) => {
+    pokes.push(poked);
+    onPoke();
+  };
   const fetch = async (url: unknown) => served(String(url));
   const downloader = new Downloader({ clock, fetch: fetch as typeof globalThis.fetch });
   library = await Library.open({ directory, downloader });
@@ -81,19 +86,27 @@ function imageOf({ source }: { source: NonNullable<Source> }): Image {
   return create(ImageSchema, { id, name: 'debian', generation: 1n, spec: { source: { source } } });
 }
 
-/** Lets the driver work until it has nothing to do at once; keeps the status. */
+/** Passes in one go: more of them come to no end. */
+const passesMax = 20;
+
+/** Lets the driver work until it has nothing to do at once, transfers included; keeps the status. */
 async function settle(): Promise<Image['status']> {
   const lookup = { nowMs: () => clock.nowMs() } as Lookup;
-  for (let pass = 0; pass < 20; pass += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
+  for (let pass = 0; pass < passesMax; pass += 1) {
+    // What ends while the driver looks isn't missed: it is waited for from before that.
+    const ended = new Promise<void>((resolve) => {
+      onPoke = resolve;
+    });
     const observed = await driver.observe(image).catch(() => undefined);
     if (observed === undefined) continue;
     const { actions, status } = driver.diff(image, observed, lookup);
     image.status = status;
     for (const action of actions) await driver.apply(image, action);
-    if (actions.length === 0 && observed.transfer.kind !== 'running') break;
+    const isRunning = actions.length > 0 || observed.transfer.kind === 'running';
+    if (!isRunning) return image.status;
+    await ended;
   }
-  return image.status;
+  throw new Error(`nothing came to rest in ${passesMax} passes`);
 }
 
 const send = (offset: number, endBytes: number, bytes = content) =>

@@ -5,7 +5,6 @@
 import { create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import {
-  type DiskVolumeSpec,
   type NicSpec,
   type NicStatus,
   NicStatusSchema,
@@ -18,8 +17,6 @@ import { PortSchema, PortSpecSchema } from '@limiquantix/proto/network/v1/port_p
 import {
   type Volume,
   VolumeSchema,
-  VolumeSourceSchema,
-  type VolumeSpec,
   VolumeSpecSchema,
 } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { LimiError } from '../resource/error.js';
@@ -28,6 +25,7 @@ import type { AdmissionInput, AdmissionResult, ChildWrite, Claim } from './admis
 import { decidePort } from './admit-port.js';
 import { refuseSmallVolume } from './admit-volume.js';
 import { constraintsOf, demandOf } from './candidates.js';
+import { diskVolumeSpec, nicPortSpec } from './device-specs.js';
 import { refuseImpossible } from './placement.js';
 import { type Resolved, resolveSource } from './vm-source.js';
 import { usesDevice, withWholeSpec } from './whole-spec.js';
@@ -97,30 +95,19 @@ function admitDisks(input: Input, devices: Devices): void {
       continue;
     }
     if (disk.source.case !== 'volume') continue;
-    const spec = volumeSpecOf(disk.source.value);
-    refuseSmallVolume({ spec, previous: owned.get(device)?.spec, lookup, path: `${path}.volume` });
+    const existing = owned.get(device);
+    const spec = diskVolumeSpec(disk.source.value, existing?.spec);
+    refuseSmallVolume({ spec, previous: existing?.spec, lookup, path: `${path}.volume` });
     writeChild(input, devices, {
       type: 'volume',
       device,
-      existing: owned.get(device),
-      changed: !equals(VolumeSpecSchema, owned.get(device)?.spec ?? create(VolumeSpecSchema), spec),
+      existing,
+      changed: !equals(VolumeSpecSchema, existing?.spec ?? create(VolumeSpecSchema), spec),
       make: (header) => create(VolumeSchema, { ...header, spec }),
     });
     owned.delete(device);
   }
   for (const volume of owned.values()) dropVolume(input, devices, volume);
-}
-
-function volumeSpecOf(disk: DiskVolumeSpec): VolumeSpec {
-  const { poolId, sizeGib, imageId, sourceVolumeId } = disk;
-  const spec = create(VolumeSpecSchema, { poolId, sizeGib });
-  if (imageId !== undefined) {
-    spec.source = create(VolumeSourceSchema, { source: { case: 'imageId', value: imageId } });
-  } else if (sourceVolumeId !== undefined) {
-    const source = { case: 'volumeId', value: sourceVolumeId } as const;
-    spec.source = create(VolumeSourceSchema, { source });
-  }
-  return spec;
 }
 
 /** A disk that is no longer in the spec: its volume goes with it, or stays as one of its own. */
@@ -147,10 +134,8 @@ function admitNics(input: Input, devices: Devices): Record<string, NicStatus> {
       continue;
     }
     if (nic.source.case !== 'port') continue;
-    const { networkId, macAddress, ipAddresses } = nic.source.value;
-    const mac = macAddress === undefined ? {} : { macAddress };
-    const spec = create(PortSpecSchema, { networkId, ipAddresses, ...mac });
     const existing = owned.get(device);
+    const spec = nicPortSpec(nic.source.value, existing?.spec);
     const port = writeChild(input, devices, {
       type: 'port',
       device,

@@ -33,7 +33,8 @@ export const drainRule: OperationRule<AnyResource> = {
   judge({ target, lookup }: OperationInput) {
     const there = machinesOn(target.id, lookup);
     if (there.length === 0) return success;
-    const message = `${there.length} machines stay: ${whyItStays}; the node takes no new ones, and the others must be deleted or moved by their owners`;
+    const stay = there.length === 1 ? '1 machine stays' : `${there.length} machines stay`;
+    const message = `${stay}: ${whyItStays}; the node takes no new ones, and the others must be deleted or moved by their owners`;
     return { ...failure('NOT_SUPPORTED', message), items: itemsOf(there) };
   },
 };

@@ -5,6 +5,7 @@
  */
 import { clone, create } from '@bufbuild/protobuf';
 import {
+  DiskProvisioningSchema,
   type DiskSpec,
   DiskSpecSchema,
   DiskVolumeSpecSchema,
@@ -20,7 +21,9 @@ import {
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { VmTemplate } from '@limiquantix/proto/compute/v1/vm_template_pb.js';
 import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
+import { VolumeProvisioningSchema } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { sameWord } from '../resource/inline-spec.js';
 import { invalidFields } from '../resource/invalid-fields.js';
 import type { Lookup } from '../resource/lookup.js';
 import { overlay } from '../resource/overlay.js';
@@ -99,8 +102,11 @@ function copyOfDisk({ vm, device, disk, lookup }: DiskOfVm): DiskSpec {
     const message = `is vm ${vm.name}, whose disk ${device} has no volume now; try again`;
     throw invalidFields([{ path: 'spec.source.vm_id', message }]);
   }
-  const { poolId, sizeGib } = volume.spec;
-  const value = create(DiskVolumeSpecSchema, { poolId, sizeGib, sourceVolumeId: volume.id });
+  const { poolId, sizeGib, provisioning: given = 0 } = volume.spec;
+  const provisioning =
+    sameWord(VolumeProvisioningSchema, given, DiskProvisioningSchema) || undefined;
+  const fields = { poolId, sizeGib, sourceVolumeId: volume.id };
+  const value = create(DiskVolumeSpecSchema, { ...fields, ...(provisioning && { provisioning }) });
   return create(DiskSpecSchema, { ...disk, source: { case: 'volume', value } });
 }
 

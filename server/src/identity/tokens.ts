@@ -77,6 +77,8 @@ export class Tokens {
   readonly #options: TokensOptions;
   /** Those that were revoked by this process; streams that began with one end. */
   readonly #revoked = new Set<string>();
+  /** How many there are at most: those that were counted last, and those made since. */
+  #countMax: number | undefined;
 
   constructor(options: TokensOptions) {
     this.#options = options;
@@ -118,15 +120,19 @@ export class Tokens {
   async sweep(): Promise<void> {
     const { store, nowMs } = this.#options;
     let from: string | undefined;
+    let count = 0;
     do {
       const page = await store.list({ prefix: tokenPrefix, limit: sweepPageMax, from });
       const isOld = (entry: Entry) => (parse(entry).expiresAtMs ?? Infinity) <= nowMs();
-      for (const { key, revision } of page.entries.filter(isOld)) {
+      const old = page.entries.filter(isOld);
+      for (const { key, revision } of old) {
         const require = [{ kind: 'revision', key, revision } as const];
         await store.commit({ require, writes: [{ kind: 'delete', key }] });
       }
+      count += page.entries.length - old.length;
       from = page.next;
     } while (from !== undefined);
+    this.#countMax = count;
   }
 
   /**
@@ -260,9 +266,7 @@ export class Tokens {
     options: NewTokenOptions,
   ): Promise<{ id: string; secret: string; expiresAtMs: number | undefined }> {
     const { store, nowMs, randomBytes } = this.#options;
-    const page = await store.list({ prefix: tokenPrefix, limit: tokensMax });
-    const over = page.entries.filter((entry) => isOver(parse(entry), nowMs()));
-    if (page.entries.length - over.length >= tokensMax) throw tooMany();
+    await this.#makeRoom();
     const [id, secret] = [hex(randomBytes(idBytes)), hex(randomBytes(secretBytes))];
     const createdAtMs = nowMs();
     const { name, expiresInSeconds, ...more } = options;
@@ -279,12 +283,17 @@ export class Tokens {
     const value = encodeText(JSON.stringify(record));
     await store.commit({
       require: [{ kind: 'absent', key }],
-      writes: [
-        { kind: 'put', key, value },
-        ...over.map((entry) => ({ kind: 'delete' as const, key: entry.key })),
-      ],
+      writes: [{ kind: 'put', key, value }],
     });
     return { id, secret, expiresAtMs: record.expiresAtMs };
+  }
+
+  /** They are counted at first and where there seem to be too many, and not for each new one. */
+  async #makeRoom(): Promise<void> {
+    if ((this.#countMax ?? tokensMax) >= tokensMax) await this.sweep();
+    const count = this.#countMax ?? 0;
+    if (count >= tokensMax) throw tooMany();
+    this.#countMax = count + 1;
   }
 
   async #verify(text: string, words: Words): Promise<{ record: TokenRecord; entry: Entry }> {
@@ -335,9 +344,6 @@ const joinWords: Words = {
 };
 
 const parse = ({ value }: Entry): TokenRecord => JSON.parse(decodeText(value)) as TokenRecord;
-/** Whether nobody will ever ask for it again: short-lived, and its time is over. */
-const isOver = ({ issuerId, expiresAtMs = 0 }: TokenRecord, nowMs: number): boolean =>
-  issuerId !== undefined && expiresAtMs <= nowMs;
 /** One secret for each resource: where it is stored follows from the resource's id. */
 const idOfResource = (resourceId: string): string => sha256(resourceId).slice(0, 2 * idBytes);
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -6,6 +6,7 @@
 import type { DescField, DescFile, DescMessage, DescMethod, DescService } from '@bufbuild/protobuf';
 import { getOption, hasOption } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import { serviceOf } from '@limiquantix/proto/contract.js';
 import { contractFiles } from '@limiquantix/proto/registry.js';
 import {
   Readiness,
@@ -76,11 +77,10 @@ export interface TypeRegistry {
 
 /** Reads the resource types out of descriptors. Throws where one lacks its service or a method. */
 export function createTypeRegistry(files: readonly DescFile[]): TypeRegistry {
-  const services = files.flatMap((file) => file.services);
   const types = files
     .flatMap((file) => file.messages)
     .filter((message) => hasOption(message, resourceOption))
-    .map((message) => readType(message, services));
+    .map((message) => readType(message, serviceOf(message, files)));
   const byName = new Map(types.map((type) => [type.type, type]));
   const byMessage = new Map(types.map((type) => [type.message.typeName, type]));
   return {
@@ -108,9 +108,9 @@ export function writeMethodsOf({ methods, label }: ResourceType): WriteMethods {
   });
 }
 
-function readType(message: DescMessage, services: readonly DescService[]): ResourceType {
+function readType(message: DescMessage, service: DescService): ResourceType {
   const option = getOption(message, resourceOption);
-  const { service, methods } = findMethods(message, services, option.readOnly);
+  const methods = findMethods(message, service, option.readOnly);
   return {
     type: option.type,
     plural: option.plural,
@@ -135,14 +135,9 @@ function messageOf(parent: DescMessage, name: string): DescMessage {
 
 function findMethods(
   message: DescMessage,
-  services: readonly DescService[],
+  service: DescService,
   isReadOnly: boolean,
-): { service: DescService; methods: StandardMethods } {
-  const getName = `Get${message.name}`;
-  const service = services.find((candidate) =>
-    candidate.methods.some(({ name, output }) => name === getName && holds(output, message)),
-  );
-  if (service === undefined) throw new Error(`no service has ${getName}`);
+): StandardMethods {
   const named = (verb: string): DescMethod =>
     find(service, verb, ({ name }) => name === `${verb}${message.name}`);
   const both = (method: DescMethod): MethodFields => ({
@@ -155,19 +150,16 @@ function findMethods(
     response: fieldOf(method.output, message, kind),
   });
   return {
-    service,
-    methods: {
-      get: answer(named('Get')),
-      list: answer(find(service, 'List', listsOf(message)), 'list'),
-      watch: answer(find(service, 'Watch', watches(message))),
-      write: isReadOnly
-        ? undefined
-        : {
-            create: both(named('Create')),
-            update: both(named('Update')),
-            delete: answer(named('Delete')),
-          },
-    },
+    get: answer(named('Get')),
+    list: answer(find(service, 'List', listsOf(message)), 'list'),
+    watch: answer(find(service, 'Watch', watches(message))),
+    write: isReadOnly
+      ? undefined
+      : {
+          create: both(named('Create')),
+          update: both(named('Update')),
+          delete: answer(named('Delete')),
+        },
   };
 }
 

@@ -119,7 +119,7 @@ function described(judgement: Judgement): Described {
       return { phase: Phase.RUNNING, stage, percent, conditions: notReady('Running', stage) };
     }
     case 'succeeded':
-      return { phase: Phase.SUCCEEDED, stage: '', percent: 100, conditions: ready() };
+      return { phase: Phase.SUCCEEDED, stage: 'done', percent: 100, conditions: ready() };
     case 'cancelled':
       return {
         phase: Phase.CANCELLED,

@@ -14,4 +14,5 @@ export const volumePaths: SupportedPaths = [
   'spec.pool_id',
   'spec.size_gib',
   'spec.source.image_id',
+  'spec.provisioning=thin',
 ];

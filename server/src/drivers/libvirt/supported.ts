@@ -15,6 +15,7 @@ export const vmPaths: SupportedPaths = [
   'spec.disks.*.volume.size_gib',
   'spec.disks.*.volume.image_id',
   'spec.disks.*.volume.keep',
+  'spec.disks.*.volume.provisioning=thin',
   'spec.disks.*.bus=virtio_blk|virtio_scsi|sata',
   'spec.disks.*.boot_index',
   'spec.disks.*.read_only',
