@@ -12,7 +12,7 @@ if ! command -v protoc >/dev/null; then
 fi
 tsx scripts/write-standard.ts
 tsx scripts/write-validate-proto.ts
-mapfile -t files < <(find limiquantix google -name '*.proto' | sort)
+mapfile -t files < <(find limiquantix google etcd -name '*.proto' | sort)
 image=$(mktemp)
 trap 'rm -f "${image}"' EXIT
 mkdir -p gen

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian/Ubuntu packages for real backends (QEMU, libvirt, OVN, Open vSwitch) and for
+# Installs the Debian/Ubuntu packages for real backends (QEMU, libvirt, OVN, Open vSwitch, etcd) and for
 # building the guest image. Does nothing, fast, when they are there. No service is started: the lab
 # starts its own daemons. Without root or apt it says what is missing and ends with success, because
 # the simulator, and all that is tested on it, needs none of them.
@@ -10,6 +10,8 @@ readonly packages=(
   qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients
   ovn-central ovn-host openvswitch-switch
   iproute2 ethtool nftables procps util-linux
+  # the store for several servers, for its tests
+  etcd-server etcd-client
   # the guest image: boot sector, file systems, user land
   busybox-static cpio dosfstools e2fsprogs fdisk kmod mtools syslinux syslinux-common xz-utils
 )

@@ -24,8 +24,15 @@ export interface History {
   newest(): bigint;
   /** Throws LimiError COMPACTED where events after a revision are forgotten. */
   checkWatchable(fromRevision: bigint): void;
-  /** Events after a revision, from the store's file. */
-  read(options: { readonly after: bigint; readonly prefix: string }): WatchBatch;
+  /**
+   * Events after a revision, from the store's medium: whole commits in order. Is asked again where
+   * it ends before what is in memory begins.
+   */
+  replay(options: {
+    readonly after: bigint;
+    readonly prefix: string;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<WatchBatch> | Iterable<WatchBatch>;
 }
 
 /** The recent commits and those who wait for more. */
@@ -40,6 +47,14 @@ export class ChangeFeed {
   constructor(history: History, eventsKeptMax = eventsKeptMaxDefault) {
     this.#history = history;
     this.#eventsKeptMax = eventsKeptMax;
+  }
+
+  /** Forgets everything: what comes next doesn't follow on what is here. */
+  reset(): void {
+    this.#commits = [];
+    this.#events = 0;
+    this.#bytes = 0;
+    this.wake();
   }
 
   /** Adds commits that have become durable, in order, and wakes the watchers. */
@@ -57,8 +72,7 @@ export class ChangeFeed {
   reaches(revision: bigint): boolean {
     const first = this.#commits[0];
     return (
-      revision === this.#history.newest() ||
-      (first !== undefined && revision >= first.revision - 1n)
+      revision >= this.#history.newest() || (first !== undefined && revision >= first.revision - 1n)
     );
   }
 
@@ -74,13 +88,18 @@ export class ChangeFeed {
     let position = fromRevision;
     while (!signal.aborted) {
       this.#history.checkWatchable(position);
-      if (position === this.#history.newest()) {
+      if (position >= this.#history.newest()) {
         await this.#nextCommit(signal);
         continue;
       }
-      const batch = this.#read(position, prefix) ?? this.#history.read({ after: position, prefix });
-      position = batch.revision;
-      yield batch;
+      const recent = this.#read(position, prefix);
+      const batches =
+        recent === undefined ? this.#history.replay({ after: position, prefix, signal }) : [recent];
+      for await (const batch of batches) {
+        position = batch.revision;
+        yield batch;
+        if (this.reaches(position)) break;
+      }
     }
   }
 
@@ -91,8 +110,7 @@ export class ChangeFeed {
     const events: StoreEvent[] = [];
     let revision = after;
     let bytes = 0;
-    // Revisions have no gaps, so a revision's place in the list is known.
-    for (let i = Number(after - first.revision) + 1; i < this.#commits.length; i += 1) {
+    for (let i = this.#indexAfter(after); i < this.#commits.length; i += 1) {
       const commit = this.#commits[i];
       if (commit === undefined || events.length >= batchEventsMax || bytes >= batchBytesMax) break;
       for (const event of commit.events) {
@@ -103,6 +121,17 @@ export class ChangeFeed {
       revision = commit.revision;
     }
     return { events, revision };
+  }
+
+  /** Where the commits after a revision begin in the list; revisions may have gaps. */
+  #indexAfter(after: bigint): number {
+    let [low, high] = [0, this.#commits.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#commits[middle]?.revision ?? 0n) <= after) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #nextCommit(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
+import { endOf } from './bounds.js';
 import type { Entry, ListOptions, Requirement, StoreEvent, Write } from './store.js';
 
 const formatVersion = 1;
@@ -52,12 +53,6 @@ const queries = {
 } as const;
 
 type Row = Record<string, unknown>;
-
-/** Keys are printable ASCII, so that SQLite's order of bytes is JavaScript's order of strings. */
-const keyPattern = /^[\x20-\x7e]{1,1024}$/;
-
-/** The first string after every key that begins with `prefix`. */
-const endOf = (prefix: string): string => `${prefix}\x7f`;
 
 /** The opened file. Every method throws LimiError STORE_UNAVAILABLE where SQLite fails. */
 export class SqliteDatabase {
@@ -187,17 +182,6 @@ export class SqliteDatabase {
   #all(name: keyof typeof queries, ...values: (string | number)[]): readonly Row[] {
     return guarded(() => this.#statements[name].all(...values));
   }
-}
-
-/** Throws LimiError where a key isn't one that the store keeps. */
-export function checkKey(key: string): void {
-  if (keyPattern.test(key)) return;
-  throw new LimiError({
-    code: Code.Internal,
-    reason: 'STORE_KEY_INVALID',
-    message: `the store can't keep a key of ${key.length} characters: it must be printable ASCII, at most 1024`,
-    detail: key.slice(0, 200),
-  });
 }
 
 function open(path: string): DatabaseSync {

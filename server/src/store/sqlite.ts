@@ -3,8 +3,8 @@
  * turn of the event loop are committed together, so that many writers share one flush to disk; each
  * has its own checks and its own revision, and its result comes after the flush.
  */
-import { Code } from '@connectrpc/connect';
 import { LimiError } from '../resource/error.js';
+import { busy, checkTransaction, closed, compacted, listMax, pendingMax } from './bounds.js';
 import {
   batchBytesMax,
   batchEventsMax,
@@ -13,7 +13,8 @@ import {
   type Commit,
   type History,
 } from './change-feed.js';
-import { checkKey, SqliteDatabase } from './sqlite-database.js';
+import { compactStep, HistoryBounds, type HistoryOptions } from './history-bounds.js';
+import { SqliteDatabase } from './sqlite-database.js';
 import type {
   CommitResult,
   Entry,
@@ -27,33 +28,17 @@ import type {
 } from './store.js';
 
 /** How to open the store. */
-export interface SqliteStoreOptions {
+export interface SqliteStoreOptions extends HistoryOptions {
   /** The file; made where it doesn't exist. */
   readonly path: string;
   /** The clock, in milliseconds. */
   readonly nowMs: () => number;
-  /** How many revisions of history are kept at most; 100,000 without it. */
-  readonly historyRevisionsMax?: number;
-  /** How long history is kept at most; one hour without it. */
-  readonly historyMsMax?: number;
-  /** How many revisions of history are kept however old they are; 1,000 without it. */
-  readonly historyRevisionsMin?: number;
-  /** How many bytes history has at most, counted since it was opened; 1 GiB without it. */
-  readonly historyBytesMax?: number;
   /** How many of the newest events are kept in memory; 8,192 without it. */
   readonly eventsKeptMax?: number | undefined;
 }
 
-/** Transactions in one flush; commits that wait for one; bounds of one transaction. */
+/** Transactions in one flush. */
 const groupMax = 512;
-const pendingMax = 8192;
-const transactionWritesMax = 4096;
-const valueBytesMax = 8 * 1024 * 1024;
-const listMax = 10_000;
-/** Revisions that are compacted in one go, and the distance between two notes of the time. */
-const compactStep = 1000;
-/** Into how many parts the bytes of history are divided, of which the oldest is forgotten. */
-const bytesNotes = 16;
 
 /**
  * Opens the store and takes its lock. Throws LimiError STORE_LOCKED where another process has it,
@@ -70,13 +55,10 @@ interface Pending {
 }
 
 class SqliteStore implements Store {
-  readonly #options: Required<Omit<SqliteStoreOptions, 'eventsKeptMax'>>;
+  readonly #nowMs: () => number;
   readonly #database: SqliteDatabase;
   readonly #feed: ChangeFeed;
-  readonly #times: { readonly revision: number; readonly atMs: number; readonly bytes: number }[] =
-    [];
-  /** What was written since the store was opened. */
-  #bytes = 0;
+  readonly #bounds: HistoryBounds;
   #pending: Pending[] = [];
   #isFlushDue = false;
   #isClosed = false;
@@ -84,13 +66,8 @@ class SqliteStore implements Store {
   #compacted: number;
 
   constructor(options: SqliteStoreOptions) {
-    this.#options = {
-      historyRevisionsMax: 100_000,
-      historyMsMax: 60 * 60 * 1000,
-      historyRevisionsMin: 1000,
-      historyBytesMax: 1024 ** 3,
-      ...options,
-    };
+    this.#nowMs = options.nowMs;
+    this.#bounds = new HistoryBounds(options);
     this.#database = new SqliteDatabase(options.path);
     const meta = this.#database.readMeta();
     this.#revision = meta.revision;
@@ -98,7 +75,7 @@ class SqliteStore implements Store {
     const history: History = {
       newest: () => BigInt(this.#revision),
       checkWatchable: (fromRevision) => this.#checkWatchable(fromRevision),
-      read: (page) => this.#readHistory(page.after, page.prefix),
+      replay: (page) => [this.#readHistory(page.after, page.prefix)],
     };
     this.#feed = new ChangeFeed(history, options.eventsKeptMax);
   }
@@ -188,7 +165,8 @@ class SqliteStore implements Store {
       return;
     }
     this.#revision += commits.length;
-    for (const { events } of commits) for (const event of events) this.#bytes += bytesOf(event);
+    for (const { events } of commits)
+      for (const event of events) this.#bounds.wrote(bytesOf(event));
     this.#feed.publish(commits);
     group.forEach(({ resolve }, i) => {
       const result = results[i];
@@ -238,7 +216,11 @@ class SqliteStore implements Store {
 
   /** Forgets history that is too old or too long, a step at a time and only after a commit. */
   #compactIfDue(): void {
-    const target = this.#targetOfCompaction();
+    const target = this.#bounds.target({
+      revision: this.#revision,
+      compacted: this.#compacted,
+      atMs: this.#nowMs(),
+    });
     if (target <= this.#compacted) return;
     try {
       this.#compactStep(target);
@@ -248,32 +230,6 @@ class SqliteStore implements Store {
       return;
     }
     if (target - this.#compacted >= compactStep) this.#scheduleFlush();
-  }
-
-  /** The revision up to which history is too old, too long or too big. */
-  #targetOfCompaction(): number {
-    const { historyBytesMax, historyMsMax, historyRevisionsMax, historyRevisionsMin } =
-      this.#options;
-    const atMs = this.#options.nowMs();
-    const last = this.#times.at(-1);
-    const isDue =
-      last === undefined ||
-      this.#revision - last.revision >= compactStep ||
-      this.#bytes - last.bytes >= historyBytesMax / bytesNotes;
-    if (isDue) this.#times.push({ revision: this.#revision, atMs, bytes: this.#bytes });
-    // One revision at a time would be a transaction for each commit.
-    const long = this.#revision - historyRevisionsMax;
-    const isLong = long - this.#compacted >= Math.min(compactStep, historyRevisionsMax);
-    let target = isLong ? long : this.#compacted;
-    for (let first = this.#times[0]; first !== undefined; first = this.#times[0]) {
-      const isBig = this.#bytes - first.bytes > historyBytesMax;
-      const isOld =
-        first.atMs < atMs - historyMsMax && first.revision <= this.#revision - historyRevisionsMin;
-      if (!isBig && !isOld) break;
-      target = Math.max(target, first.revision);
-      this.#times.shift();
-    }
-    return target;
   }
 
   #compactStep(target: number): void {
@@ -287,50 +243,3 @@ const revisionOf = (event: StoreEvent): bigint =>
   event.kind === 'put' ? event.entry.revision : event.revision;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function checkTransaction({ writes }: Transaction): void {
-  const keys = new Set<string>();
-  for (const write of writes) {
-    checkKey(write.key);
-    keys.add(write.key);
-    if (write.kind === 'put' && write.value.length > valueBytesMax) throw tooBig(write.key);
-  }
-  if (keys.size !== writes.length || writes.length > transactionWritesMax) {
-    throw new LimiError({
-      code: Code.Internal,
-      reason: 'STORE_TRANSACTION_INVALID',
-      message: `a transaction of ${writes.length} writes on ${keys.size} keys can't be committed; write each key once, at most ${transactionWritesMax}`,
-    });
-  }
-}
-
-const tooBig = (key: string): LimiError =>
-  new LimiError({
-    code: Code.InvalidArgument,
-    reason: 'TOO_BIG',
-    message: `the resource is bigger than ${valueBytesMax} bytes; make its documents smaller`,
-    detail: key,
-  });
-
-const busy = (): LimiError =>
-  new LimiError({
-    code: Code.ResourceExhausted,
-    reason: 'STORE_BUSY',
-    message: `${pendingMax} commits are waiting already; try again with fewer requests at a time`,
-    retryable: true,
-  });
-
-const closed = (): LimiError =>
-  new LimiError({
-    code: Code.Unavailable,
-    reason: 'STORE_UNAVAILABLE',
-    message: 'the store is closed: the server is stopping; try again',
-    retryable: true,
-  });
-
-const compacted = (revision: bigint): LimiError =>
-  new LimiError({
-    code: Code.OutOfRange,
-    reason: 'COMPACTED',
-    message: `the store no longer has revision ${revision}; list anew and go on from that list's revision`,
-  });
