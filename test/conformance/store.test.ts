@@ -217,7 +217,7 @@ describe.each(present)('store $name', (implementation) => {
 
   it('says COMPACTED to a watcher that is slower than its history is long', async () => {
     await on.reopen({ historyRevisionsMax: 50 });
-    const watcher = store
+    const watcher = on.store
       .watch({ prefix: '', fromRevision: on.begin, signal: new AbortController().signal })
       [Symbol.asyncIterator]();
     await on.write([put('a')]);
