@@ -69,7 +69,9 @@ export function admit(context: PlanContext, admission: Admission): Admitted {
   if (result.room !== undefined) plan.keepRoom(resource.id, result.room);
   if (previous === undefined) requireProjects(context, plan, { type, resource });
   const warnings = heedPolicies(context, plan);
-  const shortfalls = heedQuota(context, plan, type);
+  const { later: amounts } = result;
+  const later = amounts && { projectId: resource.projectId, amounts };
+  const shortfalls = heedQuota(context, plan, type, later);
   if (shortfalls.length > 0 && admission.validateOnly !== true) throw quotaExceeded(shortfalls);
   return { resource, plan, verdict: { reasons: [], ...result.verdict, shortfalls, warnings } };
 }

@@ -3,7 +3,12 @@
  * fleet's own record, in which the reservations of what is made go: a crash between two batches
  * leaves a fleet that is as far as its record says.
  */
-import type { VmFleet, VmFleetStatus } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
+import { create } from '@bufbuild/protobuf';
+import {
+  type VmFleet,
+  type VmFleetStatus,
+  VmFleetStatusSchema,
+} from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
 import type { VirtualMachine, VirtualMachineStatus } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import {
   asMachine,
@@ -12,6 +17,7 @@ import {
   type MachineToChange,
   type MachineToMake,
 } from '../decide/fleet-machine.js';
+import { type Amounts, amountsOf } from '../decide/quota.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type ApiContext, commitPlan } from './api-context.js';
@@ -56,8 +62,11 @@ export class FleetWriter {
     const made: string[] = [];
     for (const machine of make) {
       if (plan.size > writesMax) break;
+      const index = String(machine.index);
+      // Its reservation goes in this very transaction: the machine takes its place.
+      plan.giveBack(fleet.projectId, reservedFor(current, index));
       this.#make(type, fleet, machine, plan);
-      made.push(String(machine.index));
+      made.push(index);
     }
     for (const machine of change) {
       if (plan.size > writesMax) break;
@@ -102,6 +111,14 @@ export class FleetWriter {
 }
 
 const none = { plan: undefined };
+
+function reservedFor(fleet: VmFleet, index: string): Amounts {
+  const reservation = fleet.status?.reservations[index];
+  if (reservation === undefined) return new Map();
+  const status = create(VmFleetStatusSchema, { reservations: { [index]: reservation } });
+  const one: VmFleet = { ...fleet, status };
+  return amountsOf('vm_fleet', one);
+}
 
 function withoutReservations(fleet: VmFleet, made: readonly string[]): AnyResource {
   const { status } = fleet;

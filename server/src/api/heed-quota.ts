@@ -1,5 +1,6 @@
 /**
- * Heeds quotas: what a transaction takes of each project's, all of its resources together. Where a
+ * Heeds quotas: what a transaction takes of each project's, all of its resources together, and what
+ * will be taken because of it. Where a
  * quota limits it, the project's record is a part of the transaction, with its usage as it will be:
  * no two transactions can take the same room.
  */
@@ -25,15 +26,20 @@ export function heedQuota(
   { view, types, usage: usages }: PlanContext,
   plan: WritePlan,
   { type }: ResourceType,
+  later?: { readonly projectId: string; readonly amounts: Amounts },
 ): readonly Shortfall[] {
   const found: Shortfall[] = [];
-  for (const [name, change] of changesIn(plan)) {
+  const changes = changesIn(plan);
+  if (later !== undefined && !changes.has(later.projectId)) changes.set(later.projectId, new Map());
+  for (const [name, change] of changes) {
+    const more = later?.projectId === name ? later.amounts : none;
     const project = view.findByName({ type: 'project', projectId: '', name }) as
       | Project
       | undefined;
-    if (project === undefined || !isLimited(project, change)) continue;
+    const all = plus(change, more);
+    if (project === undefined || !isLimited(project, all)) continue;
     const usage = usages.of(name);
-    found.push(...shortfallsOf({ project, type, usage, change }));
+    found.push(...shortfallsOf({ project, type, usage, change: all }));
     const status = patched(ProjectStatusSchema, project.status, {
       usage: usageMessage(plus(usage, change)),
     });
@@ -43,9 +49,12 @@ export function heedQuota(
   return found;
 }
 
+const none: Amounts = new Map();
+
 /** What a plan takes, by project. */
-function changesIn(plan: WritePlan): ReadonlyMap<string, Amounts> {
+function changesIn(plan: WritePlan): Map<string, Amounts> {
   const projects = new Map<string, Amounts>();
+  for (const [name, given] of plan.givenBack) projects.set(name, plus(none, given, -1n));
   for (const { type, resource, previous } of plan.changes) {
     const before = projects.get(resource.projectId) ?? new Map();
     const after = plus(before, amountsOf(type.type, resource));

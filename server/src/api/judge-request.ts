@@ -6,6 +6,8 @@
 import { create } from '@bufbuild/protobuf';
 import { type Verdict, VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import type { Judged } from '../decide/judge.js';
+import { poolShortfalls } from '../decide/pool-room.js';
+import type { Account, Amounts } from '../decide/quota.js';
 import { worstDisruption } from '../resource/changes.js';
 import { writeField } from '../resource/field-access.js';
 import type { AnyResource } from '../resource/resource.js';
@@ -107,10 +109,17 @@ async function judge(context: ApiContext, question: Question): Promise<JudgedReq
   session.keep(subject, draftOf(planned.plan, planned.resource));
   const { id } = planned.resource;
   if (type.type === 'vm') session.capacity.occupancy.release(id);
-  const judged = judgedBy(context, session, { type, previous, next: planned.resource });
+  const usageOf = (account: Account): Amounts => session.usageOf(account, context.usage);
+  const judged = judgedBy(context, session, { type, previous, next: planned.resource, usageOf });
+  const pools = poolShortfalls({
+    type: type.type,
+    takes: session.takesOf(subject),
+    usageOf,
+    lookup: session.view,
+  });
   const resource =
     judged === undefined ? planned.resource : withNode(type, planned.resource, judged);
-  const verdict = verdictOf(context, type, { planned, judged, resource });
+  const verdict = verdictOf(context, type, { planned, judged, pools, resource });
   // What can't be had takes nothing from the others.
   if (verdict.shortfalls.length > 0) session.forget(subject);
   else session.keep(subject, draftOf(planned.plan, resource));
@@ -118,19 +127,20 @@ async function judge(context: ApiContext, question: Question): Promise<JudgedReq
 }
 
 function judgedBy(
-  { judges }: ApiContext,
+  { judges, validate }: ApiContext,
   session: PlanSession,
   of: {
     readonly type: ResourceType;
     readonly previous: AnyResource | undefined;
     readonly next: AnyResource;
+    readonly usageOf: (account: Account) => Amounts;
   },
 ): Judged | undefined {
-  const { type, previous, next } = of;
+  const { type, previous, next, usageOf } = of;
   const judgeType = judges.get(type.type);
   if (judgeType === undefined) return undefined;
   const { view: lookup, capacity, placed } = session;
-  return judgeType({ next, previous, lookup, capacity, planned: placed });
+  return judgeType({ next, previous, lookup, capacity, planned: placed, usageOf, validate });
 }
 
 /** The context of a request in a plan; what the nodes have is counted where that is asked for. */
@@ -174,10 +184,11 @@ function verdictOf(
   of: {
     readonly planned: NonNullable<ReturnType<PlanRequest>>;
     readonly judged: Judged | undefined;
+    readonly pools: Judged['shortfalls'];
     readonly resource: AnyResource;
   },
 ): Verdict {
-  const { planned, judged, resource } = of;
+  const { planned, judged, pools, resource } = of;
   const { changes = [], verdict } = planned;
   return create(VerdictSchema, {
     disruption: worstDisruption(changes),
@@ -185,7 +196,7 @@ function verdictOf(
     changes: changes.map(({ path, disruption }) => ({ path, disruption })),
     nodeId: judged?.nodeId ?? verdict.nodeId ?? '',
     reasons: [...(judged?.reasons ?? verdict.reasons)],
-    shortfalls: [...verdict.shortfalls, ...(judged?.shortfalls ?? [])],
+    shortfalls: [...verdict.shortfalls, ...(judged?.shortfalls ?? []), ...pools],
     warnings: [...verdict.warnings, ...(judged?.warnings ?? [])],
   });
 }

@@ -1,8 +1,6 @@
 /** What `validate_only` answers, alone and together with the rest of a plan. */
-import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { type Node, NodePhase, NodeStatusSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
-import { NodeService } from '@limiquantix/proto/compute/v1/node_service_pb.js';
 import {
   type VirtualMachine,
   VirtualMachineStatusSchema,
@@ -13,11 +11,13 @@ import { VirtualNetworkService } from '@limiquantix/proto/network/v1/network_ser
 import { PortService } from '@limiquantix/proto/network/v1/port_service_pb.js';
 import { Disruption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { ShortfallKind } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { VolumeService } from '@limiquantix/proto/storage/v1/volume_service_pb.js';
 import { admission } from '../decide/admission-table.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { patched } from '../resource/patched.js';
 import { freshen } from './api-context.js';
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
+import { makeNode, makePool } from './test-world.js';
 
 let installation: TestInstallation;
 const clock = new VirtualClock(Date.UTC(2026, 0, 1));
@@ -30,21 +30,12 @@ const nextRandom = (): number => {
 beforeEach(async () => {
   installation = await startTestInstallation({ clock, admission, random: nextRandom });
   // Room for four machines of 1 GiB on each, beside the 512 MiB that are reserved.
-  await makeNode('node-a', 4608n);
-  await makeNode('node-b', 4608n);
+  await makeNode(installation, 'node-a', 4608n);
+  await makeNode(installation, 'node-b', 4608n);
 });
 afterEach(() => installation.stop());
 
 const vms = () => installation.client(VirtualMachineService);
-
-async function makeNode(name: string, totalMib: bigint): Promise<void> {
-  const { node } = await installation.client(NodeService).createNode({ node: { name, spec: {} } });
-  const parts = { phase: NodePhase.READY, cpu: { total: 16 }, memory: { totalMib } };
-  await installation.writer.writeStatus<Node>({ type: 'node', id: node?.id ?? '' }, () =>
-    create(NodeStatusSchema, parts),
-  );
-  await freshen(installation.context);
-}
 
 const machine = (name: string, sizeMib = 1024n, cores = 1) => ({
   name,
@@ -216,4 +207,49 @@ test('a quota is shared by the plan: what is too much is told with the numbers',
   // What is refused takes nothing, and its repetition is refused anew.
   expect((await member('c')).verdict?.shortfalls).toHaveLength(1);
   expect((await judge(machine('elsewhere'))).verdict?.shortfalls).toEqual([]);
+});
+
+test('counts the volumes of a plan together against the room of their pool', async () => {
+  const nodeId = nodeNamed('node-a');
+  const gib = 1024n ** 3n;
+  // 10 GiB, which volumes may sum up to four times of.
+  const poolId = await makePool(installation, 'ssd', { totalBytes: 10n * gib, readyOn: [nodeId] });
+  const volumes = installation.client(VolumeService);
+  const volume = (name: string, sizeGib: bigint) =>
+    volumes.createVolume({
+      volume: { name, spec: { poolId, sizeGib } },
+      validateOnly: true,
+      planId: 'p',
+    });
+  const withDisk = (name: string, sizeGib: bigint) => ({
+    ...machine(name),
+    spec: {
+      ...machine(name).spec,
+      disks: { root: { source: { case: 'volume', value: { poolId, sizeGib } } } },
+    },
+  });
+  await volumes.createVolume({ volume: { name: 'there', spec: { poolId, sizeGib: 10n } } });
+  expect((await volume('a', 20n)).verdict?.shortfalls).toEqual([]);
+  expect((await judge(withDisk('web', 10n))).verdict?.shortfalls).toEqual([]);
+  expect((await judge(withDisk('db', 3n))).verdict?.shortfalls).toMatchObject([
+    {
+      kind: ShortfallKind.CAPACITY,
+      quantity: 'storage_gib',
+      requested: 3n,
+      available: 0n,
+      path: 'spec.disks',
+      message:
+        'storage pool ssd has 0 GiB left of 40 GiB (10 GiB times 4), and 3 GiB are needed; ' +
+        'ask for less, remove volumes, or give the pool more space or another overcommit_ratio',
+    },
+  ]);
+  expect((await volume('a', 15n)).verdict?.shortfalls).toEqual([]);
+  expect((await judge(withDisk('db', 3n))).verdict?.shortfalls).toEqual([]);
+  expect((await volume('b', 3n)).verdict?.shortfalls).toMatchObject([
+    { requested: 3n, available: 2n, path: 'spec.size_gib' },
+  ]);
+  const silent = await makePool(installation, 'silent');
+  const request = { name: 'c', spec: { poolId: silent, sizeGib: 1_000n } };
+  const { verdict } = await volumes.createVolume({ volume: request, validateOnly: true });
+  expect(verdict?.shortfalls).toEqual([]);
 });

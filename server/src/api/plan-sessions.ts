@@ -7,7 +7,7 @@
 import { Code } from '@connectrpc/connect';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { Capacity } from '../decide/capacity.js';
-import { type Amounts, amountsOf, plus } from '../decide/quota.js';
+import { type Account, type Amounts, chargesOf, plus } from '../decide/quota.js';
 import type { Clock } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import { nameKey } from '../resource/keys.js';
@@ -104,10 +104,13 @@ export type Subject =
     }
   | { readonly kind: 'existing'; readonly type: TypeName; readonly id: string };
 
+/** What is taken of quotas and pools, by account. */
+export type Takes = readonly (readonly [Account, Amounts])[];
+
 interface Outcome {
   readonly changes: readonly DraftChange[];
-  /** What they take of quotas, by project. */
-  readonly takes: readonly (readonly [project: string, Amounts])[];
+  /** What they take, by account. */
+  readonly takes: Takes;
 }
 
 /** One plan in the making. */
@@ -116,8 +119,8 @@ export class PlanSession {
   readonly view: Draft;
   readonly #options: PlanSessionsOptions;
   readonly #outcomes = new Map<string, Outcome>();
-  /** What the plan takes of each project's quota. */
-  readonly #taken = new Map<string, Amounts>();
+  /** What the plan takes of each project's quota and each pool. */
+  readonly #taken = new Map<Account, Amounts>();
   #capacity: Capacity | undefined;
   #unfollow: (() => void) | undefined;
   #placed = 0;
@@ -133,9 +136,14 @@ export class PlanSession {
     return this.#capacity;
   }
 
-  /** What a project's resources would take of its quota; `now` is what they take. */
-  usageOf(project: string, now: Pick<Usage, 'of'>): Amounts {
-    return plus(now.of(project), this.#taken.get(project) ?? new Map());
+  /** What would be taken of an account; `now` is what is taken of it. */
+  usageOf(account: Account, now: Pick<Usage, 'of'>): Amounts {
+    return plus(now.of(account), this.#taken.get(account) ?? new Map());
+  }
+
+  /** What a request takes that is kept. */
+  takesOf(subject: Subject): Takes {
+    return this.#outcomes.get(keyOf(subject))?.takes ?? [];
   }
 
   /** How many new machines the plan places so far. */
@@ -147,7 +155,7 @@ export class PlanSession {
   forget(subject: Subject): void {
     const key = keyOf(subject);
     const { changes = [], takes = [] } = this.#outcomes.get(key) ?? {};
-    for (const [project, amounts] of takes) this.#take(project, amounts, -1n);
+    for (const [account, amounts] of takes) this.#take(account, amounts, -1n);
     for (const { type, id, resource } of changes) {
       this.view.reset(type, id);
       this.#recount(type.type, id);
@@ -161,7 +169,7 @@ export class PlanSession {
     if (this.#outcomes.size >= outcomesMax) throw tooLarge();
     this.forget(subject);
     const takes = changes.flatMap((change) => this.#takesOf(change));
-    for (const [project, amounts] of takes) this.#take(project, amounts, 1n);
+    for (const [account, amounts] of takes) this.#take(account, amounts, 1n);
     this.#outcomes.set(keyOf(subject), { changes, takes });
     for (const change of changes) {
       const { type, id, resource } = change;
@@ -192,21 +200,19 @@ export class PlanSession {
     this.#recount(type, id);
   }
 
-  /** What a change takes of quotas beyond what is taken, by project. */
-  #takesOf({ type, id, resource }: DraftChange): (readonly [project: string, Amounts])[] {
+  /** What a change takes beyond what is taken, by account. */
+  #takesOf({ type, id, resource }: DraftChange): Takes {
     const now = this.#options.view.get<AnyResource>(type.type, id);
     return [
-      ...(resource === undefined
-        ? []
-        : [[resource.projectId, amountsOf(type.type, resource)] as const]),
-      ...(now === undefined
-        ? []
-        : [[now.projectId, plus(new Map(), amountsOf(type.type, now), -1n)] as const]),
+      ...(resource === undefined ? [] : chargesOf(type.type, resource)),
+      ...(now === undefined ? [] : chargesOf(type.type, now)).map(
+        ([account, amounts]) => [account, plus(new Map(), amounts, -1n)] as const,
+      ),
     ];
   }
 
-  #take(project: string, amounts: Amounts, factor: bigint): void {
-    this.#taken.set(project, plus(this.#taken.get(project) ?? new Map(), amounts, factor));
+  #take(account: Account, amounts: Amounts, factor: bigint): void {
+    this.#taken.set(account, plus(this.#taken.get(account) ?? new Map(), amounts, factor));
   }
 
   /** Counts a resource as the plan would leave it. */

@@ -1,10 +1,6 @@
 /** Policies: what is denied and what is warned of, in which words, for whom. */
-import { Code, ConnectError } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-} from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { PolicyEffect } from '@limiquantix/proto/identity/v1/policy_pb.js';
 import { PolicyService } from '@limiquantix/proto/identity/v1/policy_service_pb.js';
 import { ProjectService } from '@limiquantix/proto/identity/v1/project_service_pb.js';
@@ -12,6 +8,7 @@ import { StoragePoolService } from '@limiquantix/proto/storage/v1/storage_pool_s
 import { admission } from '../decide/admission-table.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
+import { refusal } from './test-world.js';
 
 let installation: TestInstallation;
 beforeEach(async () => {
@@ -41,21 +38,6 @@ const machine = (cores: number, more: object = {}) => ({
   vm: { name: 'web', spec: { cpu: { cores }, memory: { sizeMib: 64n } }, ...more },
 });
 const vms = () => installation.client(VirtualMachineService);
-
-const refusal = async (work: Promise<unknown>) => {
-  const error = ConnectError.from(
-    await work.then(
-      () => 'was not refused',
-      (cause: unknown) => cause,
-    ),
-  );
-  return {
-    code: error.code,
-    reason: error.findDetails(ErrorInfoSchema)[0]?.reason,
-    fields: error.findDetails(BadRequestSchema)[0]?.fieldViolations.map(({ field }) => field),
-    message: error.rawMessage,
-  };
-};
 
 const coresRule = { expression: 'resource.spec.cpu.cores <= 8', path: 'spec.cpu.cores' };
 

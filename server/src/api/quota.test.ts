@@ -1,34 +1,23 @@
 /** Quotas and projects: what is refused, in which words, and that nobody gets through between. */
 import { Code, ConnectError } from '@connectrpc/connect';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-  QuotaFailureSchema,
-} from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import type { Quota } from '@limiquantix/proto/identity/v1/project_pb.js';
 import { ProjectService } from '@limiquantix/proto/identity/v1/project_service_pb.js';
 import { RoleBindingService } from '@limiquantix/proto/identity/v1/role_binding_service_pb.js';
 import { RoleService } from '@limiquantix/proto/identity/v1/role_service_pb.js';
 import { ShortfallKind } from '@limiquantix/proto/resource/v1/resource_pb.js';
-import { StoragePoolService } from '@limiquantix/proto/storage/v1/storage_pool_service_pb.js';
 import { VolumeService } from '@limiquantix/proto/storage/v1/volume_service_pb.js';
 import { admission } from '../decide/admission-table.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
+import { makePool, refusal } from './test-world.js';
 
 let installation: TestInstallation;
 let poolId = '';
 beforeAll(async () => {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
   installation = await startTestInstallation({ clock, admission });
-  const { storagePool } = await installation.client(StoragePoolService).createStoragePool({
-    storagePool: {
-      name: 'local',
-      spec: { backend: { case: 'directory', value: { path: '/var/lib/lqx' } } },
-    },
-  });
-  poolId = storagePool?.id ?? '';
+  poolId = await makePool(installation, 'local');
 });
 afterAll(() => installation.stop());
 
@@ -61,25 +50,6 @@ const machine = (projectId: string, name: string, cores: number, sizeMib = 64n) 
   },
 });
 const usage = async (id: string) => (await projects().getProject({ id })).project?.status?.usage;
-
-const refusal = async (work: Promise<unknown>) => {
-  const error = ConnectError.from(
-    await work.then(
-      () => 'was not refused',
-      (cause: unknown) => cause,
-    ),
-  );
-  return {
-    code: error.code,
-    reason: error.findDetails(ErrorInfoSchema)[0]?.reason,
-    message: error.rawMessage,
-    fields: error.findDetails(BadRequestSchema)[0]?.fieldViolations.map(({ field }) => field),
-    quotas: error
-      .findDetails(QuotaFailureSchema)[0]
-      ?.violations.map(({ description }) => / ([a-z_]+) left,/.exec(description)?.[1]),
-    subject: error.findDetails(QuotaFailureSchema)[0]?.violations[0]?.subject,
-  };
-};
 
 it('refuses what a project has not enough of, with what is missing and what to do', async () => {
   const { name, id } = await project({ vcpus: 4, memoryMib: 256n, storageGib: 15n });

@@ -1,7 +1,6 @@
 /** What roles give and what they don't, beside what each method needs. */
-import { Code, ConnectError } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
-import { ErrorInfoSchema } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { RoleBindingService } from '@limiquantix/proto/identity/v1/role_binding_service_pb.js';
 import { RoleService } from '@limiquantix/proto/identity/v1/role_service_pb.js';
 import { ServiceAccountService } from '@limiquantix/proto/identity/v1/service_account_service_pb.js';
@@ -12,6 +11,7 @@ import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { contractTypes } from '../resource/type-registry.js';
 import { type AccessWorld, createAccessWorld } from './test-access.js';
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
+import { refusal } from './test-world.js';
 
 const absent = '00000000-0000-7000-8000-000000000000';
 
@@ -22,20 +22,6 @@ beforeAll(async () => {
   world = await createAccessWorld(installation);
 });
 afterAll(() => installation.stop());
-
-const refusal = async (work: Promise<unknown>) => {
-  const error = ConnectError.from(
-    await work.then(
-      () => 'was not refused',
-      (cause: unknown) => cause,
-    ),
-  );
-  return {
-    code: error.code,
-    reason: error.findDetails(ErrorInfoSchema)[0]?.reason,
-    message: error.rawMessage,
-  };
-};
 
 const as = (name: string) => ({ token: world.tokens.get(name) });
 

@@ -1,5 +1,5 @@
-/** What the resources of each project take in all, kept up to date from view changes. */
-import { type Amounts, amountsOf, isCounted, plus } from '../decide/quota.js';
+/** What resources take of each project's quota and each pool, kept up to date from view changes. */
+import { type Account, type Amounts, chargesOf, isCounted, plus } from '../decide/quota.js';
 import type { ViewChange } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
@@ -7,9 +7,9 @@ import type { View } from '../view/view.js';
 
 const none: Amounts = new Map();
 
-/** The usage of all projects. */
+/** The usage of all accounts. */
 export class Usage {
-  readonly #projects = new Map<string, Amounts>();
+  readonly #accounts = new Map<Account, Amounts>();
 
   /** Counts what the view has, and follows it. */
   constructor(view: View, types: TypeRegistry) {
@@ -19,9 +19,9 @@ export class Usage {
     view.onChange((change) => this.#changed(change));
   }
 
-  /** What a project's resources take, as the view has them. */
-  of(project: string): Amounts {
-    return this.#projects.get(project) ?? none;
+  /** What is taken of an account, as the view has it: of a project's, by the project's name. */
+  of(account: Account): Amounts {
+    return this.#accounts.get(account) ?? none;
   }
 
   #changed({ key: { type }, resource, previous }: ViewChange): void {
@@ -31,9 +31,10 @@ export class Usage {
   }
 
   #add(type: TypeName, resource: AnyResource, factor: bigint): void {
-    const { projectId } = resource;
-    const sum = plus(this.of(projectId), amountsOf(type, resource), factor);
-    if ([...sum.values()].some((amount) => amount !== 0n)) this.#projects.set(projectId, sum);
-    else this.#projects.delete(projectId);
+    for (const [account, amounts] of chargesOf(type, resource)) {
+      const sum = plus(this.of(account), amounts, factor);
+      if ([...sum.values()].some((amount) => amount !== 0n)) this.#accounts.set(account, sum);
+      else this.#accounts.delete(account);
+    }
   }
 }

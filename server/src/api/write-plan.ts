@@ -6,6 +6,7 @@
 
 import type { Claim } from '../decide/admission.js';
 import type { Usage } from '../decide/occupancy.js';
+import { type Amounts, plus } from '../decide/quota.js';
 import {
   childPrefix,
   claimIndexKey,
@@ -30,6 +31,8 @@ export interface PlannedWrite {
 export class WritePlan {
   /** The room that is kept, by resource. */
   readonly rooms = new Map<string, ReadonlyMap<string, Usage>>();
+  /** What is given back of quotas by a record that isn't planned yet, by project. */
+  readonly givenBack = new Map<string, Amounts>();
   readonly #require = new Map<string, Requirement>();
   readonly #writes = new Map<string, Write>();
   readonly #created = new Set<string>();
@@ -107,6 +110,11 @@ export class WritePlan {
       this.write({ kind: 'put', key, value });
       this.write({ kind: 'put', key: claimIndexKey(ownerId, key), value });
     }
+  }
+
+  /** Notes what a record, which is planned later on, gives back of its project's quota. */
+  giveBack(projectId: string, amounts: Amounts): void {
+    this.givenBack.set(projectId, plus(this.givenBack.get(projectId) ?? new Map(), amounts));
   }
 
   /** Keeps room on nodes for what a resource will make, from the commit on. */

@@ -9,6 +9,7 @@ import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { Capacity } from './capacity.js';
 import type { Usage } from './occupancy.js';
+import type { Amounts } from './quota.js';
 
 /** What admission decides on. */
 export interface AdmissionInput<R extends AnyResource = AnyResource> {
@@ -69,6 +70,8 @@ export interface AdmissionResult<R extends AnyResource = AnyResource> {
   readonly releases: readonly Claim[];
   /** Room that is kept on nodes, by their ids, for what the resource will make. */
   readonly room?: ReadonlyMap<string, Usage>;
+  /** What will be taken of the project's quota later, beyond what the transaction takes. */
+  readonly later?: Amounts;
   /** For people and for `validate_only`. */
   readonly verdict?: { readonly nodeId?: string; readonly reasons: readonly string[] };
 }

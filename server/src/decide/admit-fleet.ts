@@ -3,7 +3,7 @@
  * kept as reservations in the fleet's status, in the transaction that stores the fleet; the
  * machines are made from them in batches. Pure; the capacity is left as it was.
  */
-import { create } from '@bufbuild/protobuf';
+import { create, equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import {
   type FleetReservation,
@@ -23,8 +23,10 @@ import { demandOf } from './candidates.js';
 import { roomKeptFor } from './capacity.js';
 import { refuseAddresses } from './fleet-addresses.js';
 import { asMachine, indexOf, type MachineOf, machinesOf, replicasOf } from './fleet-machine.js';
+import { growthOf } from './fleet-quota.js';
 import { refuseGrowth, refuseShortfall } from './fleet-shortfall.js';
 import { placeTogether } from './place-machine.js';
+import { volumesToMake } from './quota.js';
 
 type Input = AdmissionInput<VmFleet>;
 type Reservations = VmFleetStatus['reservations'];
@@ -52,7 +54,8 @@ export function admitFleet(input: Input): AdmissionResult<VmFleet> {
   const room = `${machines.length} machines have room on ${nodes} nodes`;
   const verdict = { reasons: machines.length === 0 ? [] : [room] };
   const resource = { ...next, status };
-  const result = { resource, children: [], claims: [], releases: [] };
+  const later = growthOf({ fleet: next, members, machineOf });
+  const result = { resource, children: [], claims: [], releases: [], later };
   return { ...result, room: roomKeptFor(resource), verdict };
 }
 
@@ -114,13 +117,20 @@ function reserve(
 }
 
 function isFor(reservation: FleetReservation, vm: VirtualMachine): boolean {
-  const { vcpus, memoryMib } = needOf(vm);
-  return reservation.vcpus === vcpus && reservation.memoryMib === memoryMib;
+  const { nodeId } = reservation;
+  const needed = create(FleetReservationSchema, { nodeId, ...needOf(vm) });
+  return equals(FleetReservationSchema, reservation, needed);
 }
 
-function needOf({ spec }: VirtualMachine): Pick<FleetReservation, 'vcpus' | 'memoryMib'> {
-  const { vcpus, memoryMib } = spec === undefined ? { vcpus: 0, memoryMib: 0 } : demandOf(spec);
-  return { vcpus, memoryMib: BigInt(memoryMib) };
+type Need = Omit<FleetReservation, 'nodeId' | '$typeName' | '$unknown'>;
+
+function needOf({ spec }: VirtualMachine): Need {
+  if (spec === undefined) return { vcpus: 0, memoryMib: 0n, sizeMib: 0n, volumes: 0, poolGib: {} };
+  const { vcpus, memoryMib } = demandOf(spec);
+  const { count, pools } = volumesToMake(spec);
+  const sizeMib = spec.memory?.sizeMib ?? 0n;
+  const poolGib = Object.fromEntries(pools);
+  return { vcpus, memoryMib: BigInt(memoryMib), sizeMib, volumes: count, poolGib };
 }
 
 /** Checks machines against the contract's rules: the first, the last, and those that differ. */

@@ -39,7 +39,23 @@ export function refuseGrowth(question: {
   readonly machineOf: MachineOf;
   readonly capacity: Capacity;
 }): void {
-  const { fleet, members, machineOf, capacity } = question;
+  const short = [...growthByNode(question)].flatMap(([nodeId, more]) => {
+    const missing = missingOn(nodeId, more, question.capacity);
+    return missing === undefined ? [] : [missing];
+  });
+  if (short.length === 0) return;
+  const shown = short.slice(0, reasonsShownMax).join('; ');
+  const more = short.length > reasonsShownMax ? ` and ${short.length - reasonsShownMax} more` : '';
+  throw refusal('FLEET_DOES_NOT_FIT', `machines would outgrow their nodes: ${shown}${more}`);
+}
+
+/** How much more a fleet's machines will need of each node than they have, by the nodes' ids. */
+export function growthByNode(question: {
+  readonly fleet: VmFleet;
+  readonly members: readonly VirtualMachine[];
+  readonly machineOf: MachineOf;
+}): ReadonlyMap<string, Demand> {
+  const { fleet, members, machineOf } = question;
   const growth = new Map<string, Demand>();
   for (const vm of members) {
     const nodeId = vm.status?.nodeId ?? '';
@@ -49,14 +65,7 @@ export function refuseGrowth(question: {
     const more = difference(demandOf(machineOf(index).spec), demandOfVm(vm));
     growth.set(nodeId, sumOf([growth.get(nodeId) ?? nothing, more]));
   }
-  const short = [...growth].flatMap(([nodeId, more]) => {
-    const missing = missingOn(nodeId, more, capacity);
-    return missing === undefined ? [] : [missing];
-  });
-  if (short.length === 0) return;
-  const shown = short.slice(0, reasonsShownMax).join('; ');
-  const more = short.length > reasonsShownMax ? ` and ${short.length - reasonsShownMax} more` : '';
-  throw refusal('FLEET_DOES_NOT_FIT', `machines would outgrow their nodes: ${shown}${more}`);
+  return growth;
 }
 
 /** What a node lacks for machines on it to grow, for people; undefined where they can. */
@@ -85,7 +94,8 @@ export function demandOfVm(vm: VirtualMachine): Demand {
   return spec === undefined ? nothing : demandOf(spec);
 }
 
-function sumOf(demands: readonly Demand[]): Demand {
+/** What several need together. */
+export function sumOf(demands: readonly Demand[]): Demand {
   return demands.reduce((sum, { vcpus, memoryMib }) => ({
     vcpus: sum.vcpus + vcpus,
     memoryMib: sum.memoryMib + memoryMib,

@@ -7,7 +7,9 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { NoticeSchema, ShortfallSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
+import type { Validate } from './admission.js';
 import type { Capacity } from './capacity.js';
+import type { Account, Amounts } from './quota.js';
 
 /** What a verdict is made of. */
 export interface JudgeInput<R extends AnyResource = AnyResource> {
@@ -21,6 +23,10 @@ export interface JudgeInput<R extends AnyResource = AnyResource> {
   readonly capacity: Capacity;
   /** How many new machines the rest of the plan places. */
   readonly planned: number;
+  /** What is taken of an account, as the rest of a plan would leave it. */
+  readonly usageOf: (account: Account) => Amounts;
+  /** Throws INVALID_ARGUMENT where a message breaks a rule of the contract. */
+  readonly validate: Validate;
 }
 
 /** What a request would come to. */

@@ -1,0 +1,123 @@
+/**
+ * The verdict on a template that changes: whether the fleets that follow it have room and quota to
+ * follow. It is told and not refused: what makes room may come with the same apply. Pure.
+ */
+import { FleetRolloutSchema, type VmFleet } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
+import type { VmTemplate } from '@limiquantix/proto/compute/v1/vm_template_pb.js';
+import type { Project } from '@limiquantix/proto/identity/v1/project_pb.js';
+import { ShortfallKind } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import { effective } from '../resource/default-values.js';
+import { LimiError } from '../resource/error.js';
+import { membersOf } from './admit-fleet.js';
+import type { Capacity } from './capacity.js';
+import { type MachineOf, machinesOf } from './fleet-machine.js';
+import { growthOf } from './fleet-quota.js';
+import { growthByNode, sumOf } from './fleet-shortfall.js';
+import type { Judged, JudgeInput } from './judge.js';
+import type { Demand } from './placement.js';
+import { type Amounts, isLimited, plus, shortfallsOf } from './quota.js';
+
+interface Follower {
+  readonly fleet: VmFleet;
+  readonly machineOf: MachineOf;
+}
+
+/** Judges a template that changes; a new one has no followers. */
+export function judgeTemplate(input: JudgeInput<VmTemplate>): Judged {
+  const warnings: { path: string; message: string }[] = [];
+  const followers: Follower[] = [];
+  for (const fleet of followersOf(input)) {
+    const follower = follow(input, fleet);
+    if (typeof follower === 'string') {
+      const message = `fleet ${fleet.name} can't follow: ${follower}`;
+      warnings.push({ path: 'spec.parameters', message });
+    } else followers.push(follower);
+  }
+  const shortfalls = [...roomShortfalls(input, followers), ...quotaShortfalls(input, followers)];
+  return { nodeId: '', reasons: [], shortfalls, warnings };
+}
+
+/** The fleets that the template will change: those that are paused follow when they go on. */
+function followersOf({ next, lookup }: JudgeInput<VmTemplate>): readonly VmFleet[] {
+  return lookup.referrers<VmFleet>('vm_fleet', next.id).filter(({ spec, deletionRequestedAt }) => {
+    if (spec?.template.case !== 'templateId' || spec.template.value !== next.id) return false;
+    const isPaused = effective(FleetRolloutSchema, spec.rollout, 'paused');
+    return deletionRequestedAt === undefined && !isPaused;
+  });
+}
+
+/** What a fleet's machines would be; why there is no telling, where its parameters don't fit. */
+function follow(
+  { next: template, validate }: JudgeInput<VmTemplate>,
+  fleet: VmFleet,
+): Follower | string {
+  try {
+    const machineOf = machinesOf({ fleet, template, validate });
+    machineOf(0);
+    return { fleet, machineOf };
+  } catch (error) {
+    if (error instanceof LimiError) return error.message;
+    throw error;
+  }
+}
+
+const quantities = [
+  { name: 'memory_mib', key: 'memoryMib', unit: 'MiB of memory', path: 'spec.vm.memory.size_mib' },
+  { name: 'vcpus', key: 'vcpus', unit: 'vCPUs', path: 'spec.vm.cpu.cores' },
+] as const;
+
+const nodesShownMax = 4;
+
+function roomShortfalls(
+  { lookup, capacity }: JudgeInput<VmTemplate>,
+  followers: readonly Follower[],
+): Judged['shortfalls'] {
+  const growth = new Map<string, Demand>();
+  for (const { fleet, machineOf } of followers) {
+    const members = membersOf(fleet, { lookup });
+    for (const [nodeId, more] of growthByNode({ fleet, members, machineOf })) {
+      growth.set(nodeId, sumOf([growth.get(nodeId) ?? { vcpus: 0, memoryMib: 0 }, more]));
+    }
+  }
+  const names = followers.map(({ fleet }) => fleet.name).join(', ');
+  return quantities.flatMap(({ name, key, unit, path }) => {
+    const short = [...growth].flatMap(([nodeId, more]) => lackOf(capacity, nodeId, more, key));
+    const [worst, ...rest] = short.sort((a, b) => b.missing - a.missing);
+    if (worst === undefined) return [];
+    const shown = [worst, ...rest].slice(0, nodesShownMax).map(({ text }) => `${text} ${unit}`);
+    const more = short.length > nodesShownMax ? ` and ${short.length - nodesShownMax} more` : '';
+    const message =
+      `machines of the fleets that follow it (${names}) would outgrow their nodes: ` +
+      `${shown.join('; ')}${more}; ask for less, or free the nodes`;
+    const { requested, available } = worst;
+    return [{ kind: ShortfallKind.CAPACITY, quantity: name, requested, available, path, message }];
+  });
+}
+
+function lackOf(capacity: Capacity, nodeId: string, more: Demand, key: keyof Demand) {
+  const node = capacity.candidate(nodeId);
+  if (node === undefined || more[key] <= 0) return [];
+  const free = Math.max(0, node.capacity[key] - node.used[key]);
+  const missing = more[key] - free;
+  if (missing <= 0) return [];
+  const text = `${node.name} has ${free} left, and they need ${more[key]} more`;
+  return [{ missing, requested: BigInt(more[key]), available: BigInt(free), text }];
+}
+
+function quotaShortfalls(
+  { lookup, usageOf }: JudgeInput<VmTemplate>,
+  followers: readonly Follower[],
+): Judged['shortfalls'] {
+  const changes = new Map<string, Amounts>();
+  for (const { fleet, machineOf } of followers) {
+    const growth = growthOf({ fleet, members: membersOf(fleet, { lookup }), machineOf });
+    changes.set(fleet.projectId, plus(changes.get(fleet.projectId) ?? new Map(), growth));
+  }
+  return [...changes].flatMap(([name, change]) => {
+    const project = lookup.findByName({ type: 'project', projectId: '', name }) as
+      | Project
+      | undefined;
+    if (project === undefined || !isLimited(project, change)) return [];
+    return shortfallsOf({ project, type: 'vm_template', usage: usageOf(name), change });
+  });
+}
