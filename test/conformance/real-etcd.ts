@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runCommand } from '../harness/command.js';
 import { freePort } from '../harness/control-plane.js';
 import { until } from '../harness/wait.js';
 import { PeerLinks } from './peer-links.js';
@@ -110,7 +111,7 @@ export class RealEtcd {
     const etcd = new RealEtcd({ members, folder, links, tls: options.tls });
     for (const member of members) member.start();
     await etcd.ready();
-    for (const line of (etcd.control(['member', 'list']) ?? '').split('\n')) {
+    for (const line of ((await etcd.control(['member', 'list'])) ?? '').split('\n')) {
       const [id, , name] = line.split(', ');
       const at = members.findIndex((member) => member.name === name);
       if (id !== undefined && at >= 0) links.name(id, at);
@@ -124,16 +125,14 @@ export class RealEtcd {
 
   /** Waits until the cluster takes writes. */
   async ready(): Promise<void> {
-    await until('etcd takes writes', startDeadlineMs, async () =>
-      this.control(['put', 'ready', '1']) === undefined ? undefined : true,
-    );
+    await until('etcd takes writes', startDeadlineMs, () => this.control(['put', 'ready', '1']));
   }
 
   /** The member that leads, by what the others say. */
   async leader(): Promise<EtcdMember> {
     return until('etcd has a leader', startDeadlineMs, async () => {
       for (const member of this.members) {
-        const text = this.control(['endpoint', 'status', '-w', 'json'], [member.endpoint]);
+        const text = await this.control(['endpoint', 'status', '-w', 'json'], [member.endpoint]);
         if (text === undefined) continue;
         const [{ Status }] = JSON.parse(text);
         if (Status.leader !== 0 && Status.leader === Status.header.member_id) return member;
@@ -143,16 +142,15 @@ export class RealEtcd {
   }
 
   /** Runs etcdctl; its output, or undefined where it failed. */
-  control(args: readonly string[], endpoints: readonly string[] = this.endpoints) {
+  async control(
+    args: readonly string[],
+    endpoints: readonly string[] = this.endpoints,
+  ): Promise<string | undefined> {
     const tls = this.#tls;
     const flags =
       tls === undefined ? [] : [`--cacert=${tls.ca}`, `--cert=${tls.cert}`, `--key=${tls.key}`];
-    const { status, stdout } = spawnSync(
-      'etcdctl',
-      [`--endpoints=${endpoints.join(',')}`, '--command-timeout=3s', ...flags, ...args],
-      { env: { ...process.env, ETCDCTL_API: '3' }, encoding: 'utf8' },
-    );
-    return status === 0 ? stdout : undefined;
+    const all = [`--endpoints=${endpoints.join(',')}`, '--command-timeout=3s', ...flags, ...args];
+    return runCommand('etcdctl', all, { ETCDCTL_API: '3' }).catch(() => undefined);
   }
 
   /** Cuts a member off from the others, and back; its clients still reach it. */
