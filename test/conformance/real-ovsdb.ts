@@ -109,14 +109,16 @@ async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-interface CertificateFiles {
+/** Files of a test authority, a server on loopback and a client. */
+export interface CertificateFiles {
   readonly ca: string;
   readonly serverKey: string;
   readonly serverCertificate: string;
   readonly client: TlsOptions;
 }
 
-async function writeCertificates(folder: string): Promise<CertificateFiles> {
+/** Writes them into a folder. */
+export async function writeCertificates(folder: string): Promise<CertificateFiles> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const newKeys = () => crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const notBefore = new Date(Date.now() - 60_000);

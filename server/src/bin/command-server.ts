@@ -5,12 +5,20 @@ import { type Cli, collect, parseCount } from './cli.js';
 import { type RunningServer, startServer } from './compose-server.js';
 import { systemClock, systemRandom } from './effects.js';
 import { createLog, type LogLevel, logLevels } from './log.js';
+import {
+  parseStoreLocation,
+  readStoreTls,
+  type StoreLocation,
+  type StoreTlsOptions,
+  storeTlsOptions,
+} from './open-store.js';
 import { version } from './version.js';
 
-interface ServerCommandOptions {
+interface ServerCommandOptions extends StoreTlsOptions {
   readonly dataDir: string;
   readonly listen?: readonly string[];
   readonly san?: readonly string[];
+  readonly store?: StoreLocation;
   readonly ovnNb?: string;
   readonly simulate: number;
   readonly writeProfile?: string;
@@ -24,7 +32,7 @@ export const listenDefault = '127.0.0.1:7443';
 
 /** The command. */
 export function serverCommand(cli: Cli): Command {
-  return new Command('server')
+  const command = new Command('server')
     .description('run the control plane')
     .requiredOption('--data-dir <folder>', 'where it keeps its state; made if it does not exist')
     .option(
@@ -33,6 +41,11 @@ export function serverCommand(cli: Cli): Command {
       collect,
     )
     .option('--san <name>', "a further name or address for the server's certificate", collect)
+    .option(
+      '--store <store>',
+      'where the state is: sqlite:PATH or etcd://HOST:PORT,HOST:PORT[?prefix=NAME/] (default: sqlite:<data-dir>/server.db)',
+      parseStoreLocation,
+    )
     .option('--ovn-nb <remote>', "OVN's northbound: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT")
     .option('--simulate <count>', 'run this many simulated nodes in the process', parseCount(1), 0)
     .option('--write-profile <file>', 'write the profile for clients to this file as well')
@@ -48,30 +61,33 @@ export function serverCommand(cli: Cli): Command {
       parseCount(1),
       loadLimitsDefault.watchesMax,
     )
-    .addOption(logLevelOption())
-    .action(async (options: ServerCommandOptions) => {
-      const log = createLog({
-        level: options.logLevel,
-        isTerminal: cli.stderr.isTerminal,
-        write: cli.stderr.write,
-      });
-      const server = await startServer({
-        dataDirectory: options.dataDir,
-        listen: options.listen ?? [listenDefault],
-        names: options.san ?? [],
-        northbound: options.ovnNb,
-        simulate: options.simulate,
-        load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
-        writeProfileTo: options.writeProfile,
-        clock: systemClock,
-        random: systemRandom,
-        log,
-        version,
-      });
-      if (cli.stderr.isTerminal) cli.stderr.write(welcome(server, options.simulate));
-      await aborted(cli.signal);
-      await server.stop();
+    .addOption(logLevelOption());
+  for (const option of storeTlsOptions()) command.addOption(option);
+  return command.action(async (options: ServerCommandOptions) => {
+    const log = createLog({
+      level: options.logLevel,
+      isTerminal: cli.stderr.isTerminal,
+      write: cli.stderr.write,
     });
+    const server = await startServer({
+      dataDirectory: options.dataDir,
+      listen: options.listen ?? [listenDefault],
+      names: options.san ?? [],
+      store: options.store,
+      storeTls: await readStoreTls(options),
+      northbound: options.ovnNb,
+      simulate: options.simulate,
+      load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
+      writeProfileTo: options.writeProfile,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      version,
+    });
+    if (cli.stderr.isTerminal) cli.stderr.write(welcome(server, options.simulate));
+    await aborted(cli.signal);
+    await server.stop();
+  });
 }
 
 /** The option that says which lines the log has. */

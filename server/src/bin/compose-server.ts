@@ -46,7 +46,9 @@ import type { Clock, Random } from '../reconcile/clock.js';
 import { contractTypes } from '../resource/type-registry.js';
 import { Simulation } from '../simulate/simulation.js';
 import { createWorld, type World } from '../simulate/world.js';
-import { openSqliteStore, type SqliteStoreOptions } from '../store/sqlite.js';
+import { refuseCopying } from '../store/copy.js';
+import type { EtcdTls } from '../store/etcd/client.js';
+import type { SqliteStoreOptions } from '../store/sqlite.js';
 import type { Store } from '../store/store.js';
 import { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
@@ -55,6 +57,7 @@ import { createDial } from '../wire/ovsdb/endpoint.js';
 import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
 import { type Control, startControl } from './compose-control.js';
 import { newId } from './effects.js';
+import { openStore, type StoreLocation } from './open-store.js';
 import { type Profile, readProfile, writeProfile } from './profile.js';
 
 /** How a control plane is made. */
@@ -69,7 +72,11 @@ export interface ServerOptions {
   readonly northbound?: string | undefined;
   /** For tests, in the place of a client of the real northbound. */
   readonly connectNorthbound?: () => OvsdbApi<Northbound>;
-  /** For tests, in the place of what opens the store's file. */
+  /** Where its state is; a file of SQLite's in the data directory without it. */
+  readonly store?: StoreLocation | undefined;
+  /** Whom to trust and who we are at etcd. */
+  readonly storeTls?: EtcdTls | undefined;
+  /** For tests, in the place of what opens the store. */
   readonly openStore?: (options: SqliteStoreOptions) => Store;
   /** Simulated nodes in this process; with any, OVN is simulated as well. */
   readonly simulate: number;
@@ -178,9 +185,13 @@ async function openContext(
 ): Promise<ApiContext> {
   const { dataDirectory, clock, log, random } = options;
   const nowMs = (): number => clock.nowMs();
-  const openStore = options.openStore ?? openSqliteStore;
-  const store = openStore({ path: join(dataDirectory, 'server.db'), nowMs });
+  const path = join(dataDirectory, 'server.db');
+  const location = options.store ?? { kind: 'sqlite', path };
+  const store =
+    options.openStore?.({ path, nowMs }) ??
+    (await openStore(location, { tls: options.storeTls, clock, log }));
   onStop(() => store.close());
+  await refuseCopying(store);
   const types = contractTypes;
   const onFailure = (err: unknown): void => log.error('the view lost the store', { err });
   const view = new View({ store, types, clock, onFailure, claimsOf });

@@ -37,6 +37,10 @@ const groups: readonly Group[] = [
     names: ['token'],
     load: async (cli) => [(await import('./command-token.js')).tokenCommand(cli)],
   },
+  {
+    names: ['store'],
+    load: async (cli) => [(await import('./command-store.js')).storeCommand(cli)],
+  },
   { names: ['lab'], load: async (cli) => [(await import('./command-lab.js')).labCommand(cli)] },
   {
     names: ['completion', '__complete'],
