@@ -4,14 +4,22 @@
  * measure its memory, and the floors that the API's figures are compared with.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createSecureServer } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { ProjectSchema } from '@limiquantix/proto/identity/v1/project_pb.js';
+import { auditPlan } from '../../server/src/api/audit.js';
+import { planCreation } from '../../server/src/api/create-resource.js';
+import { newHeader } from '../../server/src/api/header.js';
 import { startTestInstallation } from '../../server/src/api/test-installation.js';
 import { systemClock } from '../../server/src/bin/effects.js';
 import { typePrefix } from '../../server/src/resource/keys.js';
 import { recordWrites } from '../../server/src/resource/record.js';
 import { openSqliteStore } from '../../server/src/store/sqlite.js';
+import type { Transaction } from '../../server/src/store/store.js';
 import { machine } from './machine.js';
+import { cpuMs } from './measure.js';
 
 /** What the process can be asked to do; each answers with a number. */
 export type ApiTask =
@@ -21,6 +29,8 @@ export type ApiTask =
   | { readonly name: 'memory' }
   /** Answers with the milliseconds that reading all machines from the store takes. */
   | { readonly name: 'list' }
+  /** Answers with the milliseconds of processor time since it was asked last. */
+  | { readonly name: 'cpu' }
   /** Commits so many transactions like those of a creation, by so many writers; milliseconds. */
   | { readonly name: 'commit'; readonly count: number; readonly writers: number };
 
@@ -63,24 +73,35 @@ async function list(): Promise<number> {
   return performance.now() - begin;
 }
 
-/** On a store of its own, on the same disk. */
+const floorAuthor = {
+  actor: 'user:bench',
+  method: 'CreateProject',
+  permission: 'project.create',
+  requestId: '',
+  source: '127.0.0.1',
+};
+
+/** What the API commits for the creation of a project. */
+function creation(name: string): Transaction {
+  const { newId, nowMs, types } = context;
+  const createdBy = floorAuthor.actor;
+  const project = types.get('project');
+  const sources = { newId, nowMs: nowMs(), createdBy };
+  const next = newHeader(project, create(ProjectSchema, { name, spec: {} }), sources);
+  const { plan } = planCreation(context, { type: project, next, createdBy });
+  auditPlan({ ...context, author: floorAuthor }, plan);
+  return plan.transaction();
+}
+
+/** On a store of its own, on the same disk; the transactions are made before. */
 async function commit(count: number, writers: number): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'limiquantix-floor-'));
   const store = openSqliteStore({ path: join(folder, 'store.db'), nowMs: Date.now });
-  const value = new Uint8Array(400);
-  let made = 0;
+  const transactions = Array.from({ length: count }, (_, i) => creation(`floor-${i}`));
   const begin = performance.now();
   const write = async (): Promise<void> => {
-    while (made < count) {
-      made += 1;
-      const key = String(made).padStart(12, '0');
-      await store.commit({
-        require: [{ kind: 'absent', key: `n/${key}` }],
-        writes: [
-          { kind: 'put', key: `r/${key}`, value },
-          { kind: 'put', key: `n/${key}`, value: value.subarray(0, 36) },
-        ],
-      });
+    for (let next = transactions.pop(); next !== undefined; next = transactions.pop()) {
+      await store.commit(next);
     }
   };
   await Promise.all(Array.from({ length: writers }, write));
@@ -90,10 +111,40 @@ async function commit(count: number, writers: number): Promise<number> {
   return tookMs;
 }
 
+/** Answers every call with the same bytes: what Node's HTTP/2 and TLS cost without a server. */
+async function startEcho(): Promise<string> {
+  const { keyPem, certificatePem } = await authority.serverPair([]);
+  const server = createSecureServer({ key: keyPem, cert: certificatePem });
+  const answer = Buffer.alloc(300);
+  answer.writeUInt32BE(answer.length - 5, 1);
+  server.on('stream', (stream) => {
+    stream.resume();
+    stream.on('end', () => {
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.respond({ ':status': 200 }, { waitForTrailers: true });
+      stream.end(answer);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  return `https://127.0.0.1:${port}`;
+}
+
+let cpuBeforeMs = 0;
+
+/** Processor time since the last call. */
+function cpu(): number {
+  const nowMs = cpuMs();
+  const sinceMs = nowMs - cpuBeforeMs;
+  cpuBeforeMs = nowMs;
+  return sinceMs;
+}
+
 async function perform(task: ApiTask): Promise<number> {
   if (task.name === 'fill') return fill(task.count);
   if (task.name === 'memory') return memory();
   if (task.name === 'list') return list();
+  if (task.name === 'cpu') return cpu();
   return commit(task.count, task.writers);
 }
 
@@ -101,4 +152,5 @@ process.on('message', (task: ApiTask) => {
   void perform(task).then((answer) => process.send?.({ answer }));
 });
 process.on('disconnect', () => void installation.stop().then(() => process.exit()));
-process.send?.({ endpoint, token, caPem: authority.certificatePem });
+const echoEndpoint = await startEcho();
+process.send?.({ endpoint, echoEndpoint, token, caPem: authority.certificatePem });

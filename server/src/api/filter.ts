@@ -48,14 +48,23 @@ export function parseFilter(type: ResourceType, options: FilterOptions): Filter 
   return (resource) => terms.every((matches) => matches(resource));
 }
 
-/** What of a type's resources is shown: those whose listing the caller's roles allow. */
+/**
+ * What of a type's resources is shown: those whose listing the caller's roles allow; undefined for
+ * all.
+ */
 export function visibleTo(
   { access, view: lookup }: Pick<ApiContext, 'access' | 'view'>,
   type: ResourceType,
-): Filter {
-  if (isFull(access)) return () => true;
+): Filter | undefined {
+  if (isFull(access)) return undefined;
   const permission = permissionOf(type.methods.list.method);
   return (resource) => allowsFor(access, permission, { type, resource, lookup });
+}
+
+/** What passes all of some filters; undefined where everything does. */
+export function allOf(...filters: readonly (Filter | undefined)[]): Filter | undefined {
+  const given = filters.filter((filter) => filter !== undefined);
+  return given.length === 0 ? undefined : (one) => given.every((passes) => passes(one));
 }
 
 function parseTerm(type: ResourceType, text: string): Filter {

@@ -84,13 +84,13 @@ describe('kept lists', () => {
   it('are as many as the bound allows, those that were asked for last', () => {
     const snapshots = new Snapshots(new VirtualClock());
     for (let i = 0; i < 64; i += 1) {
-      snapshots.keep(`list ${i}`, { resources: resources(1), revision: BigInt(i) });
+      snapshots.keep(`list ${i}`, { records: resources(1), revision: BigInt(i) });
     }
     expect(snapshots.find('list 0')?.revision).toBe(0n);
-    snapshots.keep('one more', { resources: [], revision: 0n });
+    snapshots.keep('one more', { records: [], revision: 0n });
     expect(snapshots.find('list 1')).toBeUndefined();
     expect(snapshots.find('list 0')).toBeDefined();
-    snapshots.keep('a long one', { resources: resources(999_990), revision: 0n });
+    snapshots.keep('a long one', { records: resources(999_990), revision: 0n });
     expect(snapshots.find('list 2')).toBeUndefined();
     expect(snapshots.find('a long one')).toBeDefined();
   });
@@ -98,7 +98,7 @@ describe('kept lists', () => {
   it('go when nobody asks for them, and leave no timer', () => {
     const clockOfIts = new VirtualClock();
     const snapshots = new Snapshots(clockOfIts);
-    snapshots.keep('list', { resources: resources(1), revision: 1n });
+    snapshots.keep('list', { records: resources(1), revision: 1n });
     clockOfIts.advance(50_000);
     expect(snapshots.find('list')).toBeDefined();
     clockOfIts.advance(60_000);
@@ -118,7 +118,7 @@ it('tells a quiet watch now and then how far it is', async () => {
   const accessNow = () => context.access;
   const request = { type, fromRevision, filter: '', projectId: '', signal, accessNow };
   const { events } = watchResources(context, request);
-  expect((await events.next()).value).toMatchObject({ resource: undefined });
+  expect((await events.next()).value).toMatchObject({ record: undefined });
   const next = events.next();
   await context.store.commit({
     require: [],
@@ -129,7 +129,7 @@ it('tells a quiet watch now and then how far it is', async () => {
     clock.advance(61_000);
   }
   const revision = fromRevision + 1n;
-  expect((await next).value).toMatchObject({ resource: undefined, revision });
+  expect((await next).value).toMatchObject({ record: undefined, revision });
   stop.abort();
   await events.return();
 });

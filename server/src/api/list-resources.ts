@@ -4,16 +4,17 @@
  * is read further is kept for that (`snapshots.ts`).
  */
 import { createHash } from 'node:crypto';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Access } from '../decide/access.js';
 import type { LimiError } from '../resource/error.js';
 import { typePrefix } from '../resource/keys.js';
-import { bytesOfRecord, decodeRecord } from '../resource/record.js';
+import { nameInRecord, type RecordEntry } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import type { View } from '../view/view.js';
+import type { View, ViewRecord } from '../view/view.js';
 import { type ApiContext, freshen } from './api-context.js';
-import { type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
-import { compareBy, type Order, parseOrder } from './order.js';
+import { allOf, type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
+import { type Order, parseOrder, sortRecords } from './order.js';
 import { type Snapshot, Snapshots } from './snapshots.js';
 import { invalidFields } from './validation.js';
 
@@ -33,7 +34,7 @@ export interface ListRequest extends FilterOptions {
 /** A page. */
 export interface ResourcePage {
   /** Secrets included. */
-  readonly resources: readonly AnyResource[];
+  readonly records: readonly ViewRecord[];
   /** Empty at the end. */
   readonly nextPageToken: string;
   readonly revision: bigint;
@@ -61,22 +62,22 @@ export async function listResources(
   const order = parseOrder(request.orderBy);
   const filter = parseFilter(type, request);
   const sees = visibleTo(context, type);
-  const passes = (one: AnyResource): boolean => sees(one) && filter?.(one) !== false;
+  const passes = allOf(sees, filter);
   const query = digestOf(request, context.access);
   const position = readToken(request.pageToken, query);
   await freshen(context);
   const wanted = position === undefined ? request.revision : BigInt(position.revision);
   const snapshots = snapshotsOf(context);
-  const { resources: sorted, revision } =
+  const { records: sorted, revision } =
     snapshots.find(nameOf(query, wanted)) ??
     (await takeSnapshot(context, { type, wanted, passes, order }));
   const skip = position?.skip ?? 0;
   const end = endOfPage(sorted, skip, request.pageSize || pageSizeDefault);
   const isLast = end >= sorted.length;
   if (isLast) snapshots.forget(nameOf(query, revision));
-  else snapshots.keep(nameOf(query, revision), { resources: sorted, revision });
+  else snapshots.keep(nameOf(query, revision), { records: sorted, revision });
   return {
-    resources: sorted.slice(skip, end),
+    records: sorted.slice(skip, end),
     nextPageToken: isLast ? '' : writeToken({ revision: String(revision), skip: end, query }),
     revision,
   };
@@ -93,12 +94,11 @@ function snapshotsOf({ view, clock }: ApiContext): Snapshots {
 }
 
 /** Where a page ends: it holds so many, or as many bytes as clients take in one message. */
-function endOfPage(resources: readonly AnyResource[], begin: number, count: number): number {
+function endOfPage(records: readonly RecordEntry[], begin: number, count: number): number {
   let bytes = 0;
-  const most = Math.min(begin + count, resources.length);
+  const most = Math.min(begin + count, records.length);
   for (let end = begin; end < most; end += 1) {
-    const resource = resources[end];
-    bytes += resource === undefined ? 0 : bytesOfRecord(resource);
+    bytes += records[end]?.value.length ?? 0;
     if (bytes > pageBytesMax && end > begin) return end;
   }
   return most;
@@ -109,13 +109,22 @@ async function takeSnapshot(
   list: {
     readonly type: ResourceType;
     readonly wanted: bigint;
-    readonly passes: Filter;
+    readonly passes: Filter | undefined;
     readonly order: Order;
   },
 ): Promise<Snapshot> {
   const { type, wanted, passes, order } = list;
-  const { resources, revision } = await everything(context, type, wanted);
-  return { resources: resources.filter(passes).sort(compareBy(order)), revision };
+  const { records, revision } = await everything(context, type, wanted);
+  const decode = (record: ViewRecord): AnyResource => context.view.decode(type.type, record);
+  const passing = passes ? records.filter((record) => passes(decode(record))) : records;
+  const sorted = sortRecords(passing, order, {
+    name: (record) => nameInRecord(type, record),
+    createdAtMs(record) {
+      const { createdAt } = decode(record);
+      return createdAt === undefined ? 0 : timestampMs(createdAt);
+    },
+  });
+  return { records: sorted, revision };
 }
 
 /** All resources of a type at a revision; 0n is the newest. */
@@ -126,21 +135,19 @@ async function everything(
 ): Promise<Snapshot> {
   // One turn of the event loop: nothing changes between reading the list and its revision.
   if (wanted === 0n || wanted === view.revision) {
-    return { resources: view.list(type.type), revision: view.revision };
+    return { records: view.records(type.type), revision: view.revision };
   }
-  const resources: AnyResource[] = [];
+  const prefix = typePrefix(type.type);
+  const records: ViewRecord[] = [];
   let from: string | undefined;
   do {
-    const page = await store.list({
-      prefix: typePrefix(type.type),
-      limit: storePageMax,
-      from,
-      revision: wanted,
-    });
-    for (const entry of page.entries) resources.push(decodeRecord(type, entry));
+    const page = await store.list({ prefix, limit: storePageMax, from, revision: wanted });
+    for (const { key, value, revision } of page.entries) {
+      records.push({ id: key.slice(prefix.length), value, revision });
+    }
     from = page.next;
   } while (from !== undefined);
-  return { resources, revision: wanted };
+  return { records, revision: wanted };
 }
 
 function digestOf({ type, filter, projectId, orderBy }: ListRequest, { key }: Access): string {

@@ -1,6 +1,4 @@
 /** The order of a list: `name`, `created_at` or `id`, each with ` desc` for the reverse. Pure. */
-import { timestampMs } from '@bufbuild/protobuf/wkt';
-import type { AnyResource } from '../resource/resource.js';
 import { invalidFields } from './validation.js';
 
 /** What to order by. */
@@ -19,18 +17,29 @@ export function parseOrder(text: string): Order {
   return { field: (match[1] ?? 'id') as Order['field'], descending: match[2] === ' desc' };
 }
 
-/** Compares by an order; the id decides among equals, so that the order is the same every time. */
-export function compareBy({
-  field,
-  descending,
-}: Order): (a: AnyResource, b: AnyResource) => number {
+/** What can be sorted by of a record. */
+export interface SortKeys<R> {
+  readonly name: (record: R) => string;
+  readonly createdAtMs: (record: R) => number;
+}
+
+/**
+ * Sorts records by an order; the id decides among equals, so that the order is the same every time.
+ */
+export function sortRecords<R extends { readonly id: string }>(
+  records: readonly R[],
+  { field, descending }: Order,
+  keys: SortKeys<R>,
+): readonly R[] {
   const keyOf = {
-    id: ({ id }: AnyResource) => id,
-    name: ({ name }: AnyResource) => name,
-    created_at: ({ createdAt }: AnyResource) => (createdAt ? timestampMs(createdAt) : 0),
+    id: ({ id }: R) => id,
+    name: keys.name,
+    created_at: keys.createdAtMs,
   }[field];
   const sign = descending ? -1 : 1;
-  return (a, b) => sign * (compare(keyOf(a), keyOf(b)) || compare(a.id, b.id));
+  const keyed = records.map((record) => ({ record, key: keyOf(record) }));
+  keyed.sort((a, b) => sign * (compare(a.key, b.key) || compare(a.record.id, b.record.id)));
+  return keyed.map(({ record }) => record);
 }
 
 function compare(a: string | number, b: string | number): number {

@@ -7,6 +7,7 @@ import {
 import { ProjectService } from '@limiquantix/proto/identity/v1/project_service_pb.js';
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
+import { decodeShared } from '../resource/record.js';
 import { Load } from './load.js';
 import { PacedWatch, stallMsMax } from './paced-watch.js';
 import { startTestInstallation } from './test-installation.js';
@@ -159,7 +160,7 @@ it('a watch that breaks off anywhere goes on without a gap', async () => {
     let revision = fromRevision;
     for await (const event of watchResources(context, request).events) {
       // The project `default` was there before.
-      const { name = 'default' } = event.resource ?? {};
+      const { name = 'default' } = event.record ? decodeShared(type, event.record) : {};
       if (name !== 'default') seen.push(name);
       ({ revision } = event);
       if (seen.length >= count || revision > before) break;

@@ -5,14 +5,18 @@
  */
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { decodeShared } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutSecrets } from '../resource/strip.js';
 import type { MethodFields, ResourceType, WriteMethods } from '../resource/type-registry.js';
+import type { ViewRecord } from '../view/view.js';
 import { type ApiContext, freshen, mustFind } from './api-context.js';
 import { callerOf, callIn, contextOf } from './caller.js';
 import { connectionOf } from './connection.js';
 import { createResource, type Stored } from './create-resource.js';
 import { deleteResource } from './delete-resource.js';
+import { encodeEvent, encodePage } from './encode-answers.js';
+import { encodedBy } from './encoded.js';
 import { readMask } from './field-mask.js';
 import { listResources } from './list-resources.js';
 import type { CustomMethod } from './methods/custom-method.js';
@@ -116,13 +120,20 @@ function listHandler(context: ApiContext, type: ResourceType): Handler {
   const { list } = type.methods;
   return async (request, call) => {
     context.validate(list.method.input, request);
-    const pick = readMask(type, request.readMask?.paths ?? []) ?? ((resource) => resource);
+    const pick = readMask(type, request.readMask?.paths ?? []);
     const own = contextOf(context, call);
-    const { resources, ...page } = await listResources(own, { ...request, type });
-    return {
-      [list.response.localName]: resources.map((one) => withoutSecrets(type, pick(one))),
-      ...page,
+    const { records, ...page } = await listResources(own, { ...request, type });
+    const show = (record: ViewRecord) => {
+      const resource = context.view.decode(type.type, record);
+      return withoutSecrets(type, pick?.(resource) ?? resource);
     };
+    const answer = {
+      ...page,
+      get [list.response.localName]() {
+        return records.map(show);
+      },
+    };
+    return pick === undefined ? encodedBy(answer, () => encodePage(type, records, page)) : answer;
   };
 }
 
@@ -182,9 +193,14 @@ function watchHandler(context: ApiContext, type: ResourceType): Handler {
       hangUp: connectionOf(call).hangUp,
     });
     async function* answers(events: typeof changes.events) {
-      for await (const { resource, ...event } of events) {
-        const shown = resource && withoutSecrets(type, resource);
-        yield { ...event, ...(shown && { [watch.response.localName]: shown }) };
+      for await (const { record, ...event } of events) {
+        const told = {
+          ...event,
+          get [watch.response.localName]() {
+            return record && withoutSecrets(type, decodeShared(type, record));
+          },
+        };
+        yield encodedBy(told, () => encodeEvent(type, record, event));
       }
       // A watch has no end of its own: the client learns why, such as that the server is stopping.
       if (signal.aborted) throw signal.reason;

@@ -4,11 +4,11 @@
  * longer here is made anew from the store's history.
  */
 import type { Cancel, Clock } from '../reconcile/clock.js';
-import type { AnyResource } from '../resource/resource.js';
+import type { ViewRecord } from '../view/view.js';
 
 /** A list at a revision. */
 export interface Snapshot {
-  readonly resources: readonly AnyResource[];
+  readonly records: readonly ViewRecord[];
   readonly revision: bigint;
 }
 
@@ -37,10 +37,10 @@ export class Snapshots {
   }
 
   /** Keeps a list, if it isn't too long, and forgets others. */
-  keep(name: string, { resources, revision }: Snapshot): void {
+  keep(name: string, { records, revision }: Snapshot): void {
     this.forget(name);
-    this.#kept.set(name, { resources, revision, atMs: this.#clock.nowMs() });
-    this.#count += resources.length;
+    this.#kept.set(name, { records, revision, atMs: this.#clock.nowMs() });
+    this.#count += records.length;
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= snapshotsMax && this.#count <= resourcesMax) break;
       this.forget(oldest);
@@ -50,7 +50,7 @@ export class Snapshots {
 
   /** Forgets a list: its last page was read. */
   forget(name: string): void {
-    this.#count -= this.#kept.get(name)?.resources.length ?? 0;
+    this.#count -= this.#kept.get(name)?.records.length ?? 0;
     this.#kept.delete(name);
   }
 

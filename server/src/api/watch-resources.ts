@@ -8,12 +8,11 @@ import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import type { Access } from '../decide/access.js';
 import { LimiError } from '../resource/error.js';
 import { typePrefix } from '../resource/keys.js';
-import { decodeShared } from '../resource/record.js';
-import type { AnyResource } from '../resource/resource.js';
+import { decodeShared, type RecordEntry } from '../resource/record.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { StoreEvent, WatchBatch } from '../store/store.js';
 import { type ApiContext, freshen } from './api-context.js';
-import { type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
+import { allOf, type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
 import { withTicks } from './ticks.js';
 
 /** What to watch. */
@@ -30,7 +29,7 @@ export interface WatchRequest extends FilterOptions {
 export interface ResourceEvent {
   readonly type: EventType;
   /** Secrets included; undefined for a BOOKMARK. */
-  readonly resource: AnyResource | undefined;
+  readonly record: RecordEntry | undefined;
   /**
    * Where a watch may go on without a gap. Amid the changes of one commit, that is before it: some
    * of them are told again then.
@@ -65,14 +64,13 @@ async function* follow(
   progress: { position: bigint },
 ): AsyncGenerator<ResourceEvent, void> {
   const { type, signal } = request;
-  const filter = parseFilter(type, request);
-  const sees = visibleTo(context, type);
-  const passes = (one: AnyResource): boolean => sees(one) && filter?.(one) !== false;
+  const filter = allOf(visibleTo(context, type), parseFilter(type, request));
+  const passes = (one: RecordEntry): boolean => filter?.(decodeShared(type, one)) !== false;
   await freshen(context);
   const begin = context.view.revision;
   if (request.fromRevision === 0n) {
     progress.position = begin;
-    yield* existing(context, type, passes);
+    yield* existing(context, type, filter);
   }
   let isCurrent = progress.position >= begin;
   if (isCurrent) yield bookmark(progress.position);
@@ -91,7 +89,7 @@ async function* follow(
     // The view has at least what the events have: whoever lost a role sees nothing after that.
     await context.view.settled(batch.revision);
     if (request.accessNow().key !== context.access.key) throw accessChanged();
-    for (const event of eventsOf(type, passes, batch)) {
+    for (const event of eventsOf(passes, batch)) {
       progress.position = event.revision;
       yield event;
     }
@@ -119,27 +117,33 @@ const accessChanged = (): LimiError =>
  */
 function existing(
   { view }: ApiContext,
-  type: ResourceType,
-  passes: Filter,
+  { type }: ResourceType,
+  filter: Filter | undefined,
 ): Iterable<ResourceEvent> {
-  const resources = [...view.list(type.type)].sort((a, b) => Number(a.revision - b.revision));
-  return resumable(added(resources, passes));
+  const passing = filter
+    ? view.records(type).filter((record) => filter(view.decode(type, record)))
+    : [...view.records(type)];
+  return resumable(added(passing.sort((a, b) => Number(a.revision - b.revision))));
 }
 
-function* added(resources: readonly AnyResource[], passes: Filter): Iterable<ResourceEvent> {
-  for (const resource of resources) {
-    if (passes(resource)) yield { type: EventType.ADDED, resource, revision: resource.revision };
+function* added(records: readonly RecordEntry[]): Iterable<ResourceEvent> {
+  for (const { value, revision } of records) {
+    // Not the view's own: what is made of it for a watch goes with it, and doesn't stay.
+    yield { type: EventType.ADDED, record: { value, revision }, revision };
   }
 }
 
+/** Whether a record is told. */
+type Passes = (record: RecordEntry) => boolean;
+
 const bookmark = (revision: bigint): ResourceEvent => ({
   type: EventType.BOOKMARK,
-  resource: undefined,
+  record: undefined,
   revision,
 });
 
-const eventsOf = (type: ResourceType, passes: Filter, batch: WatchBatch): Iterable<ResourceEvent> =>
-  resumable(changes(type, passes, batch));
+const eventsOf = (passes: Passes, batch: WatchBatch): Iterable<ResourceEvent> =>
+  resumable(changes(passes, batch));
 
 /** The same events; those after which more of the same revision comes are of the one before. */
 function* resumable(events: Iterable<ResourceEvent>): Iterable<ResourceEvent> {
@@ -154,22 +158,29 @@ function* resumable(events: Iterable<ResourceEvent>): Iterable<ResourceEvent> {
   if (held !== undefined) yield held;
 }
 
-function* changes(type: ResourceType, passes: Filter, batch: WatchBatch): Iterable<ResourceEvent> {
+function* changes(passes: Passes, batch: WatchBatch): Iterable<ResourceEvent> {
   for (const event of batch.events) {
     const revision = event.kind === 'put' ? event.entry.revision : event.revision;
-    const now = event.kind === 'put' ? decodeShared(type, event.entry) : undefined;
-    const before = previousOf(type, event);
+    const now = event.kind === 'put' ? event.entry : undefined;
+    const before = previousOf(event, revision);
     const isIn = now !== undefined && passes(now);
     const wasIn = before !== undefined && passes(before);
     if (isIn) {
-      const kind = wasIn ? EventType.MODIFIED : EventType.ADDED;
-      yield { type: kind, resource: now, revision };
-    } else if (wasIn) yield { type: EventType.DELETED, resource: now ?? before, revision };
+      const type = wasIn ? EventType.MODIFIED : EventType.ADDED;
+      yield { type, record: now, revision };
+    } else if (wasIn) yield { type: EventType.DELETED, record: now ?? before, revision };
   }
 }
 
-function previousOf(type: ResourceType, { previous, ...event }: StoreEvent) {
-  if (previous === undefined) return undefined;
-  const revision = event.kind === 'put' ? event.entry.revision : event.revision;
-  return decodeShared(type, { value: previous, revision });
+const previousRecords = new WeakMap<StoreEvent, RecordEntry>();
+
+/** What was before an event; the same for all who ask, so that it is decoded once. */
+function previousOf(event: StoreEvent, revision: bigint): RecordEntry | undefined {
+  if (event.previous === undefined) return undefined;
+  let record = previousRecords.get(event);
+  if (record === undefined) {
+    record = { value: event.previous, revision };
+    previousRecords.set(event, record);
+  }
+  return record;
 }

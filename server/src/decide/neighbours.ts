@@ -20,8 +20,11 @@ export interface Selector {
   readonly vmLabels: { readonly [key: string]: string };
 }
 
+/** What of a machine selectors look at. */
+export type Selectable = Pick<VirtualMachine, 'id' | 'projectId' | 'labels'>;
+
 /** Whether a selector means a machine. */
-export function selects(selector: Selector, vm: VirtualMachine): boolean {
+export function selects(selector: Selector, vm: Selectable): boolean {
   if (selector.vmIds.includes(vm.id)) return true;
   const wanted = Object.entries(selector.vmLabels);
   if (wanted.length === 0 || vm.projectId !== selector.projectId) return false;

@@ -5,7 +5,7 @@
  */
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { demandOf } from './candidates.js';
-import { type Selector, selects } from './neighbours.js';
+import { type Selectable, type Selector, selects } from './neighbours.js';
 import type { Demand } from './placement.js';
 import { wholeSpecOf } from './whole-spec.js';
 
@@ -26,7 +26,8 @@ interface RepellingRule extends Selector {
 }
 
 interface Placed {
-  readonly vm: VirtualMachine;
+  /** What selectors look at, and not the machine: the rest of it would be kept in memory. */
+  readonly vm: Selectable;
   readonly nodeId: string;
   readonly demand: Demand;
   /** Whom its required rules keep away, by the rules' keys. */
@@ -73,7 +74,8 @@ export class Occupancy {
         const rule = { projectId: vm.projectId, vmIds, vmLabels, topologyLabel };
         return [`${topologyLabel ?? ''} ${keyOf(rule)}`, rule] as const;
       });
-    const placed = { vm, nodeId, demand: demandOf(spec), repels };
+    const { id, projectId, labels } = vm;
+    const placed = { vm: { id, projectId, labels }, nodeId, demand: demandOf(spec), repels };
     this.#placed.set(vm.id, placed);
     this.#add(nodeId, { ...placed.demand, vms: 1 });
     this.#count(placed, 1);

@@ -3,12 +3,13 @@
  * together with the index entries that belong to it. Pure.
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { findEncoded } from './encoded-fields.js';
 import { childKey, nameKey, recordKey, referenceKey } from './keys.js';
 import { specReferences } from './references.js';
 import type { AnyResource } from './resource.js';
 import type { ResourceType } from './type-registry.js';
 
-/** An entry of the store, as far as a record goes. */
+/** An entry of the store, as far as a record goes. Its bytes must not be changed. */
 export interface RecordEntry {
   readonly value: Uint8Array;
   readonly revision: bigint;
@@ -30,7 +31,6 @@ export function decodeRecord(type: ResourceType, entry: RecordEntry): AnyResourc
   const resource = fromBinary(type.message, entry.value) as AnyResource;
   resource.revision = entry.revision;
   resource.etag ||= String(entry.revision);
-  recordBytes.set(resource, entry.value.length);
   return resource;
 }
 
@@ -42,22 +42,23 @@ export function committed<R extends AnyResource>(resource: R, revision: bigint |
   return { ...resource, revision, etag: resource.etag || String(revision) };
 }
 
-const recordBytes = new WeakMap<AnyResource, number>();
+/** The name of the resource in an entry, without decoding the rest. */
+export function nameInRecord({ header }: ResourceType, { value }: RecordEntry): string {
+  const name = findEncoded(value, header.name);
+  return name === undefined ? '' : decodeText(name);
+}
 
-/** How many bytes a resource that was decoded from a record has there; 0 for any other. */
-export const bytesOfRecord = (resource: AnyResource): number => recordBytes.get(resource) ?? 0;
-
-const decoded = new WeakMap<Uint8Array, AnyResource>();
+const decoded = new WeakMap<RecordEntry, AnyResource>();
 
 /**
- * The resource in an entry, decoded once however many read the same entry: its bytes and what is
- * returned must not be changed.
+ * The resource in an entry, decoded once however many read the same entry: neither it nor what is
+ * returned may be changed.
  */
 export function decodeShared(type: ResourceType, entry: RecordEntry): AnyResource {
-  let resource = decoded.get(entry.value);
+  let resource = decoded.get(entry);
   if (resource === undefined) {
     resource = decodeRecord(type, entry);
-    decoded.set(entry.value, resource);
+    decoded.set(entry, resource);
   }
   return resource;
 }

@@ -4,6 +4,7 @@
  * leave out.
  */
 import { clone, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { type EncodedPaths, hasEncoded, pathsTo } from './encoded-fields.js';
 import { createWalk, type Walk, writeField } from './field-access.js';
 import type { AnyResource } from './resource.js';
 import type { ResourceType } from './type-registry.js';
@@ -14,6 +15,18 @@ const walkOutputOnly = createWalk((behavior) => behavior.outputOnly);
 /** The resource without its secrets: what may be answered, logged or shown. */
 export function withoutSecrets<R extends AnyResource>(type: ResourceType, resource: R): R {
   return without(walkSecrets, type.message, resource);
+}
+
+const secretPaths = new WeakMap<DescMessage, EncodedPaths>();
+
+/** Whether an encoded message has a secret: one that is set, or was set to nothing. */
+export function hasEncodedSecret(desc: DescMessage, message: Uint8Array): boolean {
+  let paths = secretPaths.get(desc);
+  if (paths === undefined) {
+    paths = pathsTo(desc, ({ secret }) => secret);
+    secretPaths.set(desc, paths);
+  }
+  return hasEncoded(message, paths);
 }
 
 /** Any message without its secrets, such as a request. */

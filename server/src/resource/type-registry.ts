@@ -57,6 +57,8 @@ export interface ResourceType {
   /** Paths of the fields that the command line shows. */
   readonly columns: readonly string[];
   readonly message: DescMessage;
+  /** The numbers of fields of its header, for reading and writing it as bytes. */
+  readonly header: Readonly<Record<'name' | 'revision' | 'etag', number>>;
   readonly spec: DescMessage;
   readonly status: DescMessage;
   readonly service: DescService;
@@ -120,11 +122,22 @@ function readType(message: DescMessage, service: DescService): ResourceType {
     readiness: option.readiness === Readiness.STORED ? 'stored' : 'condition',
     columns: option.columns,
     message,
+    header: {
+      name: numberOf(message, 'name'),
+      revision: numberOf(message, 'revision'),
+      etag: numberOf(message, 'etag'),
+    },
     spec: messageOf(message, 'spec'),
     status: messageOf(message, 'status'),
     service,
     methods,
   };
+}
+
+function numberOf(parent: DescMessage, name: string): number {
+  const field = parent.fields.find((candidate) => candidate.name === name);
+  if (field === undefined) throw new Error(`${parent.typeName} has no field ${name}`);
+  return field.number;
 }
 
 function messageOf(parent: DescMessage, name: string): DescMessage {

@@ -1,7 +1,8 @@
 /**
- * All resources in memory, as the store has them: decoded once, found by id, name and reference,
- * and kept up by the store's watch. Admission, the loop and the agents' streams read it; nothing
- * writes it but the watch, and what it returns must not be changed.
+ * All resources in memory, as the store has them: found by id, name and reference, and kept up by
+ * the store's watch. Records are kept as bytes and decoded when they are read; those that were read
+ * last stay decoded. Admission, the loop and the agents' streams read it; nothing writes it but the
+ * watch, and what it returns must not be changed.
  */
 import { Code } from '@connectrpc/connect';
 import type { Clock } from '../reconcile/clock.js';
@@ -9,10 +10,11 @@ import type { ViewChange } from '../reconcile/loop.js';
 import { LimiError } from '../resource/error.js';
 import { nameKey, parseRecordKey, recordPrefix } from '../resource/keys.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
-import { decodeShared, nameKeyOf } from '../resource/record.js';
+import { decodeRecord, decodeShared, nameKeyOf, type RecordEntry } from '../resource/record.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Entry, Store, WatchBatch } from '../store/store.js';
+import { Decoded, decodedMaxDefault } from './decoded.js';
 import { ReferenceIndex } from './reference-index.js';
 
 /** What a view works with. */
@@ -24,6 +26,20 @@ export interface ViewOptions {
   readonly onFailure: (error: unknown) => void;
   /** The claims that a resource has, by what is in it; without it, `claimant` knows none. */
   readonly claimsOf?: (type: TypeName, resource: AnyResource) => readonly string[];
+  /** How many resources of a type stay decoded; 16,384 without it. */
+  readonly decodedMax?: number;
+}
+
+/** A resource as bytes, with its id. */
+export interface ViewRecord extends RecordEntry {
+  readonly id: string;
+}
+
+/** The resources of a type. */
+interface Shelf {
+  readonly type: ResourceType;
+  readonly records: Map<string, ViewRecord>;
+  readonly decoded: Decoded;
 }
 
 const pageSize = 1000;
@@ -40,7 +56,7 @@ interface Waiter {
 /** The view. `start` it before it is read. */
 export class View implements AdmissionLookup {
   readonly #options: ViewOptions;
-  readonly #resources = new Map<TypeName, Map<string, AnyResource>>();
+  readonly #shelves = new Map<TypeName, Shelf>();
   readonly #names = new Map<string, string>();
   readonly #claims = new Map<string, string>();
   readonly #references = new ReferenceIndex();
@@ -52,7 +68,11 @@ export class View implements AdmissionLookup {
 
   constructor(options: ViewOptions) {
     this.#options = options;
-    for (const { type } of options.types.types) this.#resources.set(type, new Map());
+    const { decodedMax = decodedMaxDefault } = options;
+    for (const type of options.types.types) {
+      const shelf = { type, records: new Map(), decoded: new Decoded(decodedMax) };
+      this.#shelves.set(type.type, shelf);
+    }
   }
 
   /** Reads everything and follows from there; resolves when the view is complete. */
@@ -74,11 +94,28 @@ export class View implements AdmissionLookup {
   }
 
   get<R extends AnyResource>(type: TypeName, id: string): R | undefined {
-    return this.#resources.get(type)?.get(id) as R | undefined;
+    const shelf = this.#shelves.get(type);
+    const record = shelf?.records.get(id);
+    return shelf && record && (resourceIn(shelf, record) as R);
   }
 
   list<R extends AnyResource>(type: TypeName): readonly R[] {
-    return [...(this.#resources.get(type)?.values() ?? [])] as unknown as R[];
+    const shelf = this.#shelves.get(type);
+    if (shelf === undefined) return [];
+    return Array.from(shelf.records.values(), (record) => resourceIn(shelf, record) as R);
+  }
+
+  /** All resources of a type as bytes; what is only passed on needn't be decoded. */
+  records(type: TypeName): readonly ViewRecord[] {
+    return [...(this.#shelves.get(type)?.records.values() ?? [])];
+  }
+
+  /** The resource in a record that came from here. */
+  decode(type: TypeName, record: ViewRecord): AnyResource {
+    const shelf = this.#shelves.get(type);
+    if (shelf === undefined) throw new Error(`the view has no records of type ${type}`);
+    if (shelf.records.get(record.id) === record) return resourceIn(shelf, record);
+    return decodeRecord(shelf.type, record);
   }
 
   referrers<R extends AnyResource>(type: TypeName, id: string): readonly R[] {
@@ -171,7 +208,7 @@ export class View implements AdmissionLookup {
       this.#put(entry);
     }
     for (const { type } of types.types) {
-      for (const id of [...(this.#resources.get(type)?.keys() ?? [])]) {
+      for (const id of [...(this.#shelves.get(type)?.records.keys() ?? [])]) {
         if (!seen.has(`${recordPrefix}${type}/${id}`)) this.#change({ type, id }, undefined);
       }
     }
@@ -191,24 +228,31 @@ export class View implements AdmissionLookup {
 
   #put(entry: Entry): void {
     const key = parseRecordKey(entry.key);
-    const type = key && this.#options.types.find(key.type);
+    const shelf = key && this.#shelves.get(key.type);
     // A type of a newer version of LimiQuantix: left alone.
-    if (key === undefined || type === undefined) return;
-    if (this.get(key.type, key.id)?.revision === entry.revision) return;
-    this.#change(key, decodeShared(type, entry));
+    if (key === undefined || shelf === undefined) return;
+    if (shelf.records.get(key.id)?.revision === entry.revision) return;
+    this.#change(key, entry);
   }
 
-  #change(key: ResourceKey, resource: AnyResource | undefined): void {
-    const type = this.#options.types.find(key.type);
-    const resources = this.#resources.get(key.type);
-    const previous = resources?.get(key.id);
-    if (type === undefined || resources === undefined) return;
-    if (resource === undefined && previous === undefined) return;
+  #change(key: ResourceKey, entry: Entry | undefined): void {
+    const shelf = this.#shelves.get(key.type);
+    const before = shelf?.records.get(key.id);
+    if (shelf === undefined || (entry === undefined && before === undefined)) return;
+    const { type, records, decoded } = shelf;
+    const previous = before && resourceIn(shelf, before);
+    const resource = entry && decodeShared(type, entry);
     this.#references.change(type, previous, resource);
     this.#rename(type, previous, resource);
     this.#reclaim(key, previous, resource);
-    if (resource === undefined) resources.delete(key.id);
-    else resources.set(key.id, resource);
+    if (before !== undefined) decoded.forget(before);
+    if (entry === undefined || resource === undefined) records.delete(key.id);
+    else {
+      const { value, revision } = entry;
+      const record: ViewRecord = { id: key.id, value, revision };
+      records.set(key.id, record);
+      decoded.get(record, () => resource);
+    }
     for (const listener of this.#listeners) listener({ key, resource, previous });
   }
 
@@ -251,6 +295,9 @@ export class View implements AdmissionLookup {
     for (const { resolve } of due) resolve();
   }
 }
+
+const resourceIn = ({ type, decoded }: Shelf, record: ViewRecord): AnyResource =>
+  decoded.get(record, () => decodeRecord(type, record));
 
 function rest(clock: Clock, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
