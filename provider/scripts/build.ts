@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { fastDescriptors } from '../../proto/scripts/fast-descriptors.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = `${root}dist/terraform-provider-limiquantix.js`;
@@ -31,6 +32,7 @@ await build({
   format: 'cjs',
   minify: true,
   legalComments: 'none',
+  plugins: [fastDescriptors],
   banner: { js: '#!/usr/bin/env node' },
 });
 chmodSync(bundle, 0o755);

@@ -6,6 +6,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { fastDescriptors } from '../../proto/scripts/fast-descriptors.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
@@ -41,7 +42,7 @@ await build({
   sourcemap: true,
   sourcesContent: false,
   legalComments: 'external',
-  plugins: [lateSqlite],
+  plugins: [lateSqlite, fastDescriptors],
   define: { LIMIQUANTIX_VERSION: JSON.stringify(manifest.version) },
   // Packages in CommonJS call require, which a module has not by itself.
   banner: {

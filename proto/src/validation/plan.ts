@@ -2,14 +2,8 @@
  * What there is to check of a message type, found out once from its descriptor: which rules each
  * field's value, items and keys have. Pure.
  */
-import {
-  type DescEnum,
-  type DescField,
-  type DescMessage,
-  type DescOneof,
-  getOption,
-  hasOption,
-} from '@bufbuild/protobuf';
+
+import type { DescEnum, DescField, DescMessage, DescOneof } from '@bufbuild/protobuf';
 import {
   type Rule as CelRule,
   type FieldRules,
@@ -20,6 +14,7 @@ import {
 } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import { expressions } from '../../gen/expressions.js';
 import { field as behaviorOption } from '../../gen/limiquantix/resource/v1/options_pb.js';
+import { optionOf } from '../binary/option.js';
 import type { Expression } from './expression.js';
 import { type Rule, valueRules } from './rules.js';
 
@@ -67,24 +62,22 @@ const implicitPresence = 2;
 
 /** The plan of a message type. Throws for a rule that isn't known. */
 export function messagePlan(desc: DescMessage): MessagePlan {
-  const own = hasOption(desc, messageOption) ? getOption(desc, messageOption) : undefined;
+  const own = optionOf(desc, messageOption);
   if ((own?.oneof.length ?? 0) > 0) throw new Error(`${desc.typeName}: message.oneof is not known`);
   return {
     fields: desc.fields.flatMap((field) => fieldPlan(field) ?? []),
     expressions: expressionRules(own?.cel, desc.typeName),
-    oneofs: desc.oneofs.filter(
-      (oneof) => hasOption(oneof, oneofOption) && getOption(oneof, oneofOption).required,
-    ),
+    oneofs: desc.oneofs.filter((oneof) => optionOf(oneof, oneofOption)?.required === true),
   };
 }
 
 function fieldPlan(field: DescField): FieldPlan | undefined {
-  const rules = hasOption(field, fieldOption) ? getOption(field, fieldOption) : undefined;
+  const rules = optionOf(field, fieldOption);
   if (rules?.ignore === Ignore.ALWAYS) return undefined;
   const value = wholePlan(field, rules);
   const required = rules?.required ?? false;
   if (!required && isEmpty(value)) return undefined;
-  const behavior = hasOption(field, behaviorOption) ? getOption(field, behaviorOption) : undefined;
+  const behavior = optionOf(field, behaviorOption);
   const isMany = field.fieldKind === 'list' || field.fieldKind === 'map';
   const isPlain = isMany || (field.fieldKind !== 'message' && field.presence === implicitPresence);
   return {

@@ -2,14 +2,9 @@
  * From a message's descriptor to the shape of the Terraform object that stands for it. This is the
  * one place that decides how a kind of field looks in Terraform.
  */
-import {
-  create,
-  type DescField,
-  type DescMessage,
-  getOption,
-  hasOption,
-  ScalarType,
-} from '@bufbuild/protobuf';
+
+import { create, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
+import { optionOf } from '@limiquantix/proto/binary/option.js';
 import type { FieldBehavior } from '@limiquantix/proto/resource/v1/options_pb.js';
 import {
   field as behaviorOption,
@@ -97,7 +92,7 @@ export function fieldAttributes(
 export function fieldBehavior(field: DescField): FieldBehavior {
   let behavior = behaviors.get(field);
   if (behavior === undefined) {
-    behavior = hasOption(field, behaviorOption) ? getOption(field, behaviorOption) : plain;
+    behavior = optionOf(field, behaviorOption) ?? plain;
     behaviors.set(field, behavior);
   }
   return behavior;

@@ -2,7 +2,9 @@
  * All calls of Terraform's protocol as methods of bytes: decoding by the generated messages, one
  * function for each call. It is loaded when the first call comes that is not about the schema.
  */
-import { create, type DescMethod, fromBinary, toBinary } from '@bufbuild/protobuf';
+
+import { create, type DescMethod } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { Provider } from '../../gen/tfplugin6_pb.js';
 import type { Method } from '../plugin/grpc-server.js';
 import { actionRpcs } from './action-rpcs.js';

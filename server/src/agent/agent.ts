@@ -4,8 +4,10 @@
  * observed. It decides nothing that the control plane decides; everything it touches comes in by
  * its options.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+
+import { create } from '@bufbuild/protobuf';
 import type { Desired } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type { Driver, Lookup, Poke } from '../reconcile/driver.js';

@@ -2,7 +2,9 @@
  * An agent with the host drivers on the backends of one host, real or simulated: libvirt's domains,
  * disk files in directories, the switch that joins OVN. Says what the host is.
  */
-import { create, fromBinary } from '@bufbuild/protobuf';
+
+import { create } from '@bufbuild/protobuf';
+import { fromBinary } from '@limiquantix/proto/binary/codec.js';
 import { NodeSystemSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { ImageCacheDriver } from '../drivers/directory/image-cache.js';

@@ -3,11 +3,12 @@
  * disk before it takes effect, so that a restarted agent looks after its guests without the control
  * plane. A record that a crash cut short is dropped: the control plane's next snapshot has it.
  */
+
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import {
   type Desired,
@@ -15,6 +16,7 @@ import {
   DesiredResourceSchema,
   DesiredSchema,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { LimiError } from '../resource/error.js';
 import type { ResourceKey, TypeName } from '../resource/resource.js';
 

@@ -3,13 +3,14 @@
  * with view changes, applies what they observe, and knows who was heard of when. It authenticates
  * nobody: who calls has found out which node it is.
  */
-import { fromBinary } from '@bufbuild/protobuf';
+
 import { Code } from '@connectrpc/connect';
 import type {
   ConnectRequest,
   ConnectResponse,
   Observation,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { fromBinary } from '@limiquantix/proto/binary/codec.js';
 import { affectedBy, isArrival, nodesOf } from '../decide/desired.js';
 import type { Log } from '../log.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';

@@ -3,8 +3,9 @@
  * it, at the pace at which the agent reads; observations and signs of life come in. It remembers a
  * digest of what the node was told, so that a change that means nothing to the node isn't sent.
  */
+
 import { createHash } from 'node:crypto';
-import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import {
   type ConnectRequest,
@@ -18,6 +19,7 @@ import {
   type Observation,
   ResourceKeySchema,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { toBinary } from '@limiquantix/proto/binary/codec.js';
 import { asTold, nodesOf, nodeTypes, relevantBytes } from '../decide/desired.js';
 import { Bell, rest } from '../reconcile/bell.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';

@@ -2,9 +2,11 @@
  * Which requests were answered with which resource, so that the same `request_id` gives the same
  * resource for 24 hours, however often and however concurrently it comes.
  */
+
 import { createHash } from 'node:crypto';
-import { type Message, toBinary } from '@bufbuild/protobuf';
+import type { Message } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import { toBinary } from '@limiquantix/proto/binary/codec.js';
 import { LimiError } from '../resource/error.js';
 import { requestKey, requestPrefix } from '../resource/keys.js';
 import { decodeText, encodeText } from '../resource/record.js';

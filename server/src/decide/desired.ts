@@ -3,7 +3,9 @@
  * agent service sends to each agent exactly what this says, and only when what the node needs has
  * changed.
  */
-import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
+
+import type { DescMessage, Message } from '@bufbuild/protobuf';
+import { toBinary } from '@limiquantix/proto/binary/codec.js';
 import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';

@@ -3,28 +3,32 @@
  * given annotation. Pure but for `writeField` and what a visitor does. Paths are written as users
  * write them: `spec.disks["root"].volume.size_gib`, `spec.node_ids[0]`.
  */
+
 import {
   clearField,
+  create,
   type DescField,
   type DescMessage,
-  getOption,
   isFieldSet,
   type Message,
 } from '@bufbuild/protobuf';
+import { optionOf } from '@limiquantix/proto/binary/option.js';
 import {
   type FieldBehavior,
+  FieldBehaviorSchema,
   field as fieldOption,
 } from '@limiquantix/proto/resource/v1/options_pb.js';
 
 type Bag = Record<string, unknown>;
 
 const behaviors = new WeakMap<DescField, FieldBehavior>();
+const plain = create(FieldBehaviorSchema);
 
 /** A field's annotation; without one, an empty one. */
 export function behaviorOf(field: DescField): FieldBehavior {
   let found = behaviors.get(field);
   if (found === undefined) {
-    found = getOption(field, fieldOption);
+    found = optionOf(field, fieldOption) ?? plain;
     behaviors.set(field, found);
   }
   return found;

@@ -2,7 +2,7 @@
  * A resource as the store has it: encoded without its revision, which is the store's to give,
  * together with the index entries that belong to it. Pure.
  */
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { findEncoded } from './encoded-fields.js';
 import { childKey, nameKey, recordKey, referenceKey } from './keys.js';
 import { specReferences } from './references.js';

@@ -2,8 +2,10 @@
  * On simulated hosts every pool is kept in directories in memory, whatever keeps it on real ones:
  * the agents are told of a directory in its place.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+
+import { create } from '@bufbuild/protobuf';
 import type { ConnectResponse } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import {
   DirectoryBackendSchema,
   type StoragePool,
