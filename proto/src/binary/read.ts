@@ -1,6 +1,6 @@
 /**
  * Reads messages by their plans. What comes out is what the library's `fromBinary` gives, several
- * times faster; a field of the wrong wire type is kept as unknown, as the format's description says.
+ * times faster; a field of another wire type is kept as unknown, as the format says.
  * Source: protobuf.dev/programming-guides/encoding.
  */
 import { ScalarType, type UnknownField } from '@bufbuild/protobuf';

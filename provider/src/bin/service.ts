@@ -2,7 +2,8 @@
  * Puts the provider's parts together for the calls that need them.
  */
 import { randomUUID } from 'node:crypto';
-import { createApiClient, createTransport, probe } from '../client/api-client.js';
+import { createApiClient, probe } from '../client/api-client.js';
+import { createChannel } from '../client/channel.js';
 import { localFiles } from '../client/local-files.js';
 import { resolveSettings, type SettingsQuestion } from '../client/settings.js';
 import type { Method } from '../plugin/grpc-server.js';
@@ -35,8 +36,8 @@ export function startService({ nowMs, ...sources }: ServiceOptions): Service {
     stop: () => stopping.abort(),
     connect: async (config) => {
       const settings = resolveSettings({ ...sources, given: givenSettings(config) });
-      const transport = await createTransport(settings);
-      const options = { settings, transport, stopping: stopping.signal, nowMs };
+      const channel = createChannel(settings);
+      const options = { settings, channel, stopping: stopping.signal, nowMs };
       await probe(options, await session.resource(`${typePrefix}project`));
       const api = createApiClient({ ...options, planId: randomUUID() });
       return { api, disruptionLimit: settings.disruptionLimit };

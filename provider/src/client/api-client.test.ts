@@ -1,9 +1,10 @@
-/** How the client lists and ends, with a transport that is a function. */
-import { create, type DescMethod, type MessageInitShape } from '@bufbuild/protobuf';
-import { Code, ConnectError, type Transport } from '@connectrpc/connect';
+/** How the client lists and ends, with a channel that is a function. */
+import { create, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import { ApiTokenService } from '@limiquantix/proto/identity/v1/api_token_service_pb.js';
 import { shapeOf } from '../engine/engine-testing.js';
 import { createApiClient } from './api-client.js';
+import type { CallOptions, Channel } from './channel.js';
+import { GrpcFailure } from './grpc-failure.js';
 
 type Request = Readonly<Record<string, unknown>>;
 
@@ -14,16 +15,16 @@ const all = Array.from({ length: 1_000 }, (_, i) => create(network.message, { id
 /** A client of a control plane that has so many networks, and what it was asked. */
 function clientOf(count: number, stopping = new AbortController().signal) {
   const asked: Request[] = [];
-  const unary = async (method: DescMethod, signal: AbortSignal | undefined, ...rest: unknown[]) => {
-    if (signal?.aborted) throw new ConnectError('stopped', Code.Canceled);
-    const request = rest.at(2) as Request;
+  const unary = async (method: DescMethod, message: Message, { signal }: CallOptions) => {
+    if (signal.aborted) throw new GrpcFailure('canceled', 'stopped');
+    const request = message as unknown as Request;
     asked.push(request);
     const begin = Number(request['pageToken'] || 0);
     const end = Math.min(count, begin + Number(request['pageSize']));
     const networks = all.slice(0, end - begin);
     const page = { networks, nextPageToken: end < count ? String(end) : '', revision: 7n };
     const answer = method.name.startsWith('List') ? page : {};
-    return { message: create(method.output, answer as MessageInitShape<typeof method.output>) };
+    return create(method.output, answer as MessageInitShape<typeof method.output>);
   };
   const api = createApiClient({
     settings: {
@@ -32,7 +33,7 @@ function clientOf(count: number, stopping = new AbortController().signal) {
       caCertificate: undefined,
       disruptionLimit: undefined,
     },
-    transport: { unary } as unknown as Transport,
+    channel: { unary } as unknown as Channel,
     stopping,
     planId: 'p',
     nowMs: () => 0,

@@ -1,9 +1,7 @@
 /**
  * The control plane behind the engine's port: standard methods, coalesced reads, shared watches,
- * uploads. Connect is loaded when the provider is configured, because many processes of a provider
- * never call.
+ * uploads.
  */
-import type { Transport } from '@connectrpc/connect';
 import { type Api, ApiError, type FindQuestion } from '../engine/api.js';
 import { DiagnosticError, problem } from '../engine/diagnostic.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
@@ -15,18 +13,18 @@ import {
   resourceProperty,
   standardMethod,
 } from './calls.js';
+import type { Channel } from './channel.js';
 import { judge } from './judge.js';
 import { listResources, pageSizeMax } from './lister.js';
 import { Reader } from './reader.js';
 import type { Settings } from './settings.js';
-import { uploadFile } from './uploader.js';
 import { waitFor } from './wait.js';
 import { Watcher } from './watcher.js';
 
 /** What the client needs from outside. */
 export interface ApiClientOptions {
   readonly settings: Settings;
-  readonly transport: Transport;
+  readonly channel: Channel;
   /** Aborted when Terraform asks the provider to stop. */
   readonly stopping: AbortSignal;
   readonly nowMs: () => number;
@@ -40,10 +38,10 @@ const endTimeoutMs = 10_000;
 
 /** Makes the client. Nothing is sent before the first call. */
 export function createApiClient(options: ApiClientOptions): Api {
-  const { settings, transport, stopping, nowMs, planId } = options;
+  const { settings, channel, stopping, nowMs, planId } = options;
   const sleep = (ms: number): Promise<void> => pause(ms, stopping);
   const { endpoint } = settings;
-  const caller = createCaller({ endpoint, transport, stopping, sleep });
+  const caller = createCaller({ endpoint, channel, stopping, sleep });
   const readers = new Map<string, Reader>();
   const revisions = new Map<string, Reader>();
   const watchers = new Map<string, Watcher>();
@@ -89,31 +87,35 @@ export function createApiClient(options: ApiClientOptions): Api {
     async call(method, request, { atTheEnd = false } = {}) {
       try {
         if (!atTheEnd) return await caller.unary(method, request);
-        return await closingCaller({ endpoint, transport }).unary(method, request, endTimeoutMs);
+        return await closingCaller({ endpoint, channel }).unary(method, request, endTimeoutMs);
       } finally {
         written();
       }
     },
     judge: (shape, question) => judge(caller, planId, shape, question),
     wait: (shape, question) => waitFor(watcher(shape), question, stopping),
-    upload: (shape, id, file) => uploadFile(caller, { type: shape.type, id }, file),
+    async upload(shape, id, file) {
+      // Few processes upload, and its methods are in a file of the contract that no other needs.
+      const { uploadFile } = await import('./uploader.js');
+      return uploadFile(caller, { type: shape.type, id }, file);
+    },
   };
 }
 
 /** For calls at the end: Terraform asks to stop before it closes what is open. */
-function closingCaller(options: Pick<CallerOptions, 'endpoint' | 'transport'>): Caller {
+function closingCaller(options: Pick<CallerOptions, 'endpoint' | 'channel'>): Caller {
   const never = new AbortController().signal;
   return createCaller({ ...options, stopping: never, sleep: (ms) => pause(ms, never) });
 }
 
 /** Asks for next to nothing, to learn whether the control plane answers and takes the token. */
 export async function probe(
-  { settings, transport, stopping }: Omit<ApiClientOptions, 'planId'>,
+  { settings, channel, stopping }: Omit<ApiClientOptions, 'planId'>,
   shape: ResourceShape,
 ): Promise<void> {
   const method = standardMethod(shape, 'List');
   const { endpoint } = settings;
-  const caller = createCaller({ endpoint, transport, stopping, sleep: () => Promise.resolve() });
+  const caller = createCaller({ endpoint, channel, stopping, sleep: () => Promise.resolve() });
   try {
     await caller.unary(method, { pageSize: 1 });
   } catch (error) {
@@ -127,29 +129,6 @@ export async function probe(
     throw new DiagnosticError([problem(summary, error.message)]);
   }
 }
-
-/** Makes the transport. */
-export async function createTransport({
-  endpoint,
-  token,
-  caCertificate,
-}: Settings): Promise<Transport> {
-  const { createGrpcTransport } = await import('@connectrpc/connect-node');
-  return createGrpcTransport({
-    baseUrl: endpoint,
-    nodeOptions: caCertificate === undefined ? {} : { ca: caCertificate },
-    pingIntervalMs,
-    interceptors: [
-      (next) => (request) => {
-        request.header.set('authorization', `Bearer ${token}`);
-        return next(request);
-      },
-    ],
-  });
-}
-
-/** How soon a silent connection is noticed while a watch is open. */
-const pingIntervalMs = 15_000;
 
 interface Write {
   readonly resource: Parameters<Api['create']>[1];

@@ -1,36 +1,32 @@
 /** When a call is made again, and when it is not. */
 import { create } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError, type Transport } from '@connectrpc/connect';
 import { NodeService } from '@limiquantix/proto/compute/v1/node_service_pb.js';
-import { RetryInfoSchema } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { createCaller } from './calls.js';
+import type { Channel } from './channel.js';
+import { GrpcFailure } from './grpc-failure.js';
 
 const method = NodeService.method.listNodes;
 
-function callWith(errors: ConnectError[]) {
+function callWith(errors: GrpcFailure[]) {
   const slept: number[] = [];
-  const transport = {
+  const channel = {
     async unary() {
       const error = errors.shift();
       if (error !== undefined) throw error;
-      return { message: create(method.output) };
+      return create(method.output);
     },
-  } as unknown as Transport;
+  } as unknown as Channel;
   const caller = createCaller({
     endpoint: 'https://cp',
-    transport,
+    channel,
     stopping: new AbortController().signal,
     sleep: async (ms) => void slept.push(ms),
   });
   return { slept, call: () => caller.unary(method, {}) };
 }
 
-function exhausted(retryAfterMs?: number): ConnectError {
-  if (retryAfterMs === undefined) return new ConnectError('too much', Code.ResourceExhausted);
-  const value = create(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) });
-  const details = [{ desc: RetryInfoSchema, value }];
-  return new ConnectError('too much', Code.ResourceExhausted, undefined, details);
+function exhausted(retryAfterMs?: number): GrpcFailure {
+  return new GrpcFailure('resource_exhausted', 'too much', { retryAfterMs });
 }
 
 it('comes again after the time that the control plane names, and no sooner', async () => {

@@ -3,9 +3,9 @@
  * and answers are built from descriptors; a call that may succeed a moment later is made again.
  */
 import { create, type DescField, type DescMethod, type Message } from '@bufbuild/protobuf';
-import type { Transport } from '@connectrpc/connect';
 import type { AnyResource } from '../engine/fields.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
+import type { Channel } from './channel.js';
 import { isTransient, toApiError } from './error-map.js';
 
 /** The standard verbs. */
@@ -40,7 +40,7 @@ export interface Caller {
 /** What calls need from outside. */
 export interface CallerOptions {
   readonly endpoint: string;
-  readonly transport: Transport;
+  readonly channel: Channel;
   readonly stopping: AbortSignal;
   /** Waits; rejects when the provider stops. */
   readonly sleep: (ms: number) => Promise<void>;
@@ -54,7 +54,7 @@ const backoffMinMs = 200;
 const backoffMaxMs = 3_000;
 
 /** Makes a caller. */
-export function createCaller({ endpoint, transport, stopping, sleep }: CallerOptions): Caller {
+export function createCaller({ endpoint, channel, stopping, sleep }: CallerOptions): Caller {
   // A control plane that never answered is not there; one that did may be restarting.
   let hasAnswered = false;
   const once = async (
@@ -63,15 +63,10 @@ export function createCaller({ endpoint, transport, stopping, sleep }: CallerOpt
     timeoutMs: number,
   ): Promise<Message> => {
     try {
-      const { message } = await transport.unary(
-        method as DescMethod & { methodKind: 'unary' },
-        stopping,
-        timeoutMs,
-        undefined,
-        create(method.input, request),
-      );
+      const options = { signal: stopping, timeoutMs };
+      const answer = await channel.unary(method, create(method.input, request), options);
       hasAnswered = true;
-      return message;
+      return answer;
     } catch (error) {
       throw toApiError(error, endpoint);
     }
@@ -93,14 +88,7 @@ export function createCaller({ endpoint, transport, stopping, sleep }: CallerOpt
     },
     async *stream(method, request, signal) {
       try {
-        const { message } = await transport.stream(
-          method as DescMethod & { methodKind: 'server_streaming' },
-          signal,
-          undefined,
-          undefined,
-          one(create(method.input, request)),
-        );
-        yield* message;
+        yield* channel.stream(method, create(method.input, request), { signal });
       } catch (error) {
         throw toApiError(error, endpoint);
       }
@@ -111,10 +99,6 @@ export function createCaller({ endpoint, transport, stopping, sleep }: CallerOpt
 /** How long to wait before the next attempt: no less than the control plane asks for. */
 export function restMs(attempt: number, retryAfterMs = 0): number {
   return Math.max(retryAfterMs, Math.min(backoffMaxMs, backoffMinMs * 2 ** attempt));
-}
-
-async function* one<T>(item: T): AsyncIterable<T> {
-  yield item;
 }
 
 /** The method of a type's service for a verb. */

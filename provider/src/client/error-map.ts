@@ -1,46 +1,38 @@
 /**
- * From Connect's errors to the engine's: the one place that knows both. What went wrong before the
+ * From gRPC's errors to the engine's: the one place that knows both. What went wrong before the
  * control plane could answer gets words that say what to do.
  */
-import { durationMs } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError } from '@connectrpc/connect';
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-  PreconditionFailureSchema,
-  QuotaFailureSchema,
-  RetryInfoSchema,
-} from '@limiquantix/proto/google/rpc/error_details_pb.js';
+import { isNativeError } from 'node:util/types';
 import { ApiError } from '../engine/api.js';
+import { GrpcFailure } from './grpc-failure.js';
 
 /** What the error is, in the engine's terms. */
 export function toApiError(error: unknown, endpoint: string): ApiError {
   if (error instanceof ApiError) return error;
-  const connect = ConnectError.from(error);
-  const [info] = connect.findDetails(ErrorInfoSchema);
-  const [bad] = connect.findDetails(BadRequestSchema);
-  const [retry] = connect.findDetails(RetryInfoSchema);
-  const violations = (bad?.fieldViolations ?? []).map(({ field, description }) => ({
-    path: field,
-    message: description,
-  }));
+  const failure = error instanceof GrpcFailure ? error : unexpected(error);
+  const { reason = '', violations = [], failures = [], retryAfterMs } = failure.facts;
   return new ApiError({
-    code: codeName(connect.code),
-    reason: info?.reason ?? '',
-    message: teach(connect, endpoint) + failuresOf(connect),
+    code: failure.code,
+    reason,
+    message: teach(failure, endpoint) + listed(failures),
     violations,
-    retryAfterMs: retry?.retryDelay && durationMs(retry.retryDelay),
-    cause: connect,
+    retryAfterMs,
+    cause: failure,
   });
 }
 
-/** The conditions that don't hold and the quotas that are exceeded, one a line; none for one. */
-function failuresOf(error: ConnectError): string {
-  const conditions = error.findDetails(PreconditionFailureSchema);
-  const failures = [...conditions, ...error.findDetails(QuotaFailureSchema)];
-  const lines = failures.flatMap(({ violations }) =>
-    violations.map(({ subject, description }) => `  ${subject}: ${description}`),
+function unexpected(error: unknown): GrpcFailure {
+  return new GrpcFailure(
+    'unknown',
+    error instanceof Error ? error.message : String(error),
+    {},
+    error,
   );
+}
+
+/** The conditions that don't hold and the quotas that are exceeded, one a line; none for one. */
+function listed(failures: readonly { subject: string; description: string }[]): string {
+  const lines = failures.map(({ subject, description }) => `  ${subject}: ${description}`);
   return lines.length > 1 ? `:\n${lines.join('\n')}\n` : '';
 }
 
@@ -52,11 +44,6 @@ export function isTransient({ code, cause, retryAfterMs }: ApiError): boolean {
   if (retryAfterMs !== undefined) return true;
   if (code !== 'unavailable' && code !== 'aborted') return false;
   return !certificateErrors.has(systemCode(cause));
-}
-
-/** A code in lower snake case, such as `not_found`. */
-function codeName(code: Code): string {
-  return Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
 }
 
 const certificateErrors = new Set([
@@ -72,7 +59,7 @@ const certificateErrors = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
 
-function teach(error: ConnectError, endpoint: string): string {
+function teach(error: GrpcFailure, endpoint: string): string {
   const system = systemCode(error);
   if (system === 'ECONNREFUSED') {
     return (
@@ -98,13 +85,13 @@ function teach(error: ConnectError, endpoint: string): string {
       'this control plane (ca_certificate, LIMIQUANTIX_CA_CERTIFICATE or the profile)'
     );
   }
-  if (error.code === Code.Unauthenticated) {
+  if (error.code === 'unauthenticated') {
     return (
-      `the control plane does not accept the token (${error.rawMessage}): make a new one with ` +
+      `the control plane does not accept the token (${error.message}): make a new one with ` +
       '"limiquantix token create" and give it as token, LIMIQUANTIX_TOKEN or in the profile'
     );
   }
-  return error.rawMessage;
+  return error.message;
 }
 
 const causesMax = 8;
@@ -112,9 +99,10 @@ const causesMax = 8;
 /** The code of the system's error behind an error, such as ECONNREFUSED; empty if there is none. */
 function systemCode(error: unknown): string {
   let current: unknown = error;
-  for (let i = 0; i < causesMax && current instanceof Error; i++) {
+  for (let i = 0; i < causesMax && isNativeError(current); i++) {
     const code: unknown = 'code' in current ? current.code : undefined;
-    if (typeof code === 'string' && !(current instanceof ApiError)) return code;
+    const isOurs = current instanceof ApiError || current instanceof GrpcFailure;
+    if (typeof code === 'string' && !isOurs) return code;
     if (current instanceof AggregateError && current.errors.length > 0) {
       const [first] = current.errors as unknown[];
       current = first;

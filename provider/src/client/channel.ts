@@ -1,0 +1,267 @@
+/**
+ * Calls the control plane by gRPC on one connection, in the little that a provider needs: no
+ * compression, one message out for each call. A gRPC library costs every plan a tenth of a second
+ * to load and each call several times the CPU (ADR 000019).
+ * Source: gRPC over HTTP/2 (github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ */
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
+import { isNativeError } from 'node:util/types';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
+import { failureIn, failureOfHttp, failureOfReset, GrpcFailure } from './grpc-failure.js';
+
+/** How a call is made. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  /** Undefined for a watch, which has no end. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Calls methods. What goes wrong is thrown as GrpcFailure. */
+export interface Channel {
+  unary(method: DescMethod, request: Message, options: CallOptions): Promise<Message>;
+  stream(method: DescMethod, request: Message, options: CallOptions): AsyncIterable<Message>;
+}
+
+/** Where to. */
+export interface ChannelOptions {
+  /** A URL with `https` or `http`. */
+  readonly endpoint: string;
+  readonly token: string;
+  /** In PEM; undefined for those that Node trusts. */
+  readonly caCertificate: string | undefined;
+}
+
+/** How soon a silent connection is noticed while a call is open. */
+const pingIntervalMs = 15_000;
+/** Lists come in pages of a megabyte and more. */
+const windowBytes = 8 * 1024 * 1024;
+const sessionMemoryMb = 256;
+const prefixBytes = 5;
+
+/** Makes a channel. It connects at the first call, and again where a connection was lost. */
+export function createChannel(options: ChannelOptions): Channel {
+  const connection = new Connection(options);
+  return {
+    async unary(method, request, call) {
+      const stream = connection.begin(method, request, call);
+      try {
+        const [answer] = await whole(stream);
+        if (answer !== undefined) return fromBinary(method.output, answer);
+        throw new GrpcFailure('internal', `${method.name}: the answer holds no message`);
+      } finally {
+        stream.end();
+      }
+    },
+    async *stream(method, request, call) {
+      const stream = connection.begin(method, request, call);
+      try {
+        for await (const message of parts(stream)) yield fromBinary(method.output, message);
+      } finally {
+        stream.end();
+      }
+    },
+  };
+}
+
+/** A call under way. */
+interface Call {
+  readonly stream: ClientHttp2Stream;
+  /** The first headers, and the trailers. */
+  readonly headers: () => IncomingHttpHeaders | undefined;
+  readonly trailers: () => IncomingHttpHeaders | undefined;
+  /** Why it ended, if it was not by the peer's answer; waits for a connection that is ending. */
+  readonly cause: () => Promise<unknown>;
+  /** Lets go of it; cancels it where it is still open. */
+  readonly end: () => void;
+}
+
+class Connection {
+  #session: ClientHttp2Session | undefined;
+  /** Why the connection ended, when it did. */
+  #ended: Promise<GrpcFailure> | undefined;
+  #open = 0;
+  #pings: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: ChannelOptions) {}
+
+  begin(method: DescMethod, request: Message, { signal, timeoutMs }: CallOptions): Call {
+    if (signal.aborted) throw new GrpcFailure('canceled', 'the call was canceled');
+    const session = this.session();
+    const stream = session.request(this.headers(method, timeoutMs), { endStream: false });
+    stream.end(frame(toBinary(method.input, request)));
+    let headers: IncomingHttpHeaders | undefined;
+    let trailers: IncomingHttpHeaders | undefined;
+    let cause: unknown;
+    stream.once('response', (given) => {
+      headers = given;
+    });
+    stream.once('trailers', (given) => {
+      trailers = given;
+    });
+    stream.on('error', (error) => {
+      cause ??= error;
+    });
+    const ended = this.#ended;
+    const giveUp = (failure: GrpcFailure): void => {
+      cause ??= failure;
+      stream.close(constants.NGHTTP2_CANCEL);
+    };
+    const abort = (): void => giveUp(new GrpcFailure('canceled', 'the call was canceled'));
+    signal.addEventListener('abort', abort, { once: true });
+    const late = `${method.name} got no answer in ${(timeoutMs ?? 0) / 1_000} seconds`;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => giveUp(new GrpcFailure('deadline_exceeded', late)), timeoutMs);
+    this.count(session, 1);
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+      this.count(session, -1);
+    };
+    const why = async (): Promise<unknown> =>
+      session.destroyed && !(cause instanceof GrpcFailure) ? ended : cause;
+    return { stream, headers: () => headers, trailers: () => trailers, cause: why, end };
+  }
+
+  private session(): ClientHttp2Session {
+    const found = this.#session;
+    if (found !== undefined && !found.closed && !found.destroyed) return found;
+    const { endpoint, caCertificate } = this.options;
+    const session = connect(endpoint, {
+      ...(caCertificate === undefined ? {} : { ca: caCertificate }),
+      settings: { initialWindowSize: windowBytes, enablePush: false },
+      maxSessionMemory: sessionMemoryMb,
+    });
+    session.once('connect', () => session.setLocalWindowSize(2 * windowBytes));
+    this.#ended = new Promise((resolve) => {
+      let cause: unknown;
+      session.on('error', (error) => {
+        cause = error;
+      });
+      session.once('close', () => {
+        const reason = isNativeError(cause) ? cause.message : 'the connection was lost';
+        resolve(new GrpcFailure('unavailable', reason, {}, cause));
+      });
+    });
+    this.#session = session;
+    this.#open = 0;
+    return session;
+  }
+
+  /** A connection without calls keeps no process alive, and is not asked whether it lives. */
+  private count(session: ClientHttp2Session, change: 1 | -1): void {
+    if (session !== this.#session) return;
+    this.#open += change;
+    if (this.#open === 1 && change === 1) {
+      session.ref();
+      this.#pings = setInterval(() => ping(session), pingIntervalMs);
+      session.once('close', () => clearInterval(this.#pings));
+    } else if (this.#open === 0) {
+      session.unref();
+      clearInterval(this.#pings);
+    }
+  }
+
+  private headers(method: DescMethod, timeoutMs: number | undefined): OutgoingHttpHeaders {
+    return {
+      ':method': 'POST',
+      ':path': `/${method.parent.typeName}/${method.name}`,
+      'content-type': 'application/grpc+proto',
+      te: 'trailers',
+      'user-agent': 'terraform-provider-limiquantix',
+      authorization: `Bearer ${this.options.token}`,
+      ...(timeoutMs === undefined ? {} : { 'grpc-timeout': `${timeoutMs}m` }),
+    };
+  }
+}
+
+/** Ends a connection that answers no ping until the next. */
+function ping(session: ClientHttp2Session): void {
+  if (session.destroyed || session.connecting) return;
+  const timer = setTimeout(
+    () => session.destroy(new Error('the connection is silent')),
+    pingIntervalMs,
+  );
+  timer.unref();
+  session.ping(() => clearTimeout(timer));
+}
+
+/** All messages of an answer that is not endless. */
+function whole(call: Call): Promise<Uint8Array[]> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    call.stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    call.stream.once('close', () => {
+      settle(call).then(() => {
+        const [first] = chunks;
+        const bytes = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+        const { messages, rest } = unframe(bytes);
+        if (rest.length > 0) reject(new GrpcFailure('internal', 'the answer is cut off'));
+        else resolve(messages);
+      }, reject);
+    });
+  });
+}
+
+/** The messages of an answer as they come. */
+async function* parts(call: Call): AsyncIterable<Uint8Array> {
+  let rest: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of call.stream as AsyncIterable<Buffer>) {
+      const framed = unframe(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]));
+      rest = framed.rest;
+      yield* framed.messages;
+    }
+  } catch (error) {
+    if (error instanceof GrpcFailure) throw error;
+    await settle(call);
+    throw error;
+  }
+  await settle(call);
+}
+
+/** Throws what the call failed of. */
+async function settle(call: Call): Promise<void> {
+  const headers = call.headers();
+  const trailers = call.trailers() ?? headers;
+  if (headers === undefined || trailers?.['grpc-status'] === undefined) {
+    const foreign = headers && failureOfHttp(headers);
+    const cause = await call.cause();
+    if (cause instanceof GrpcFailure) throw cause;
+    throw foreign ?? failureOfReset(call.stream.rstCode ?? 0, cause);
+  }
+  const failure = await failureIn(trailers);
+  if (failure !== undefined) throw failure;
+}
+
+function frame(message: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(prefixBytes + message.length);
+  framed[0] = 0;
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, prefixBytes);
+  return framed;
+}
+
+/** The whole messages at the front of some bytes, and what is left. */
+function unframe(bytes: Buffer): { messages: Uint8Array[]; rest: Buffer } {
+  const messages: Uint8Array[] = [];
+  let at = 0;
+  while (bytes.length - at >= prefixBytes) {
+    if (bytes[at] !== 0) throw new GrpcFailure('internal', 'the answer is compressed');
+    const end = at + prefixBytes + bytes.readUInt32BE(at + 1);
+    if (end > bytes.length) break;
+    messages.push(bytes.subarray(at + prefixBytes, end));
+    at = end;
+  }
+  return { messages, rest: bytes.subarray(at) };
+}
