@@ -18,6 +18,7 @@ import { judge } from './judge.js';
 import { listResources, pageSizeMax } from './lister.js';
 import { Reader } from './reader.js';
 import type { Settings } from './settings.js';
+import type { uploadFile } from './uploader.js';
 import { waitFor } from './wait.js';
 import { Watcher } from './watcher.js';
 
@@ -94,13 +95,13 @@ export function createApiClient(options: ApiClientOptions): Api {
     },
     judge: (shape, question) => judge(caller, planId, shape, question),
     wait: (shape, question) => waitFor(watcher(shape), question, stopping),
-    async upload(shape, id, file) {
-      // Few processes upload, and its methods are in a file of the contract that no other needs.
-      const { uploadFile } = await import('./uploader.js');
-      return uploadFile(caller, { type: shape.type, id }, file);
-    },
+    upload: ({ type }, id, file) => upload(caller, { type, id }, file),
   };
 }
+
+/** Few processes upload, and its methods are in a file of the contract that no other needs. */
+const upload: typeof uploadFile = async (...args) =>
+  (await import('./uploader.js')).uploadFile(...args);
 
 /** For calls at the end: Terraform asks to stop before it closes what is open. */
 function closingCaller(options: Pick<CallerOptions, 'endpoint' | 'channel'>): Caller {
