@@ -207,8 +207,9 @@ message List${ms}Request {
   uint32 page_size = 1 [(buf.validate.field).uint32.lte = 1000];
   // Where the page begins: \`next_page_token\` of the page before.
   string page_token = 2 [(buf.validate.field).string.max_len = 512];
-  // Which to return: terms \`path=value\` joined by \` AND \`, such as
-  // \`labels.app=web AND status.phase=running\`; all without it.
+  // Which to return: terms joined by \` AND \`, each \`path=value\`, such as
+  // \`labels.app=web AND status.phase=running\`, or an expression in CEL over the fields, such as
+  // \`spec.cpu.cores > 4 && "app" in labels\`; all without it.
   string filter = 3 [(buf.validate.field).string.max_len = 1024];
   // The field to order by, such as \`name\` or \`created_at desc\`; by id without it.
   string order_by = 4 [(buf.validate.field).string.max_len = 64];

@@ -54,7 +54,7 @@ it('says what is wrong, once, and ends with a code for its kind', async () => {
     [['get', 'cow'], 2, /no type "cow"; the types are: .*vm/],
     [['get', 'vn'], 2, /no type "vn"; did you mean "vm"/],
     [['gett'], 2, /unknown command 'gett'\n\(Did you mean get\?\)/],
-    [['get', 'vm', '-l', 'app'], 2, /"app" isn't of the form label=value/],
+    [['get', 'vm', '-l', 'app ! web'], 2, /"app ! web" is no requirement of labels/],
     [['get', 'vm', '--sort-by', 'nam'], 2, /can't sort vms by "nam"; did you mean "name"/],
     [['get', 'vm', '--filter', 'spec.cpus=1'], 2, /has no field "cpus"/],
     [['describe', 'vm'], 2, /which vm\? write: limiquantix describe vm NAME/],

@@ -23,8 +23,9 @@ const questions: readonly Attribute[] = [
   own(
     'filter',
     'string',
-    'Only those that fit: terms `path=value` joined by ` AND `, such as ' +
-      '`status.phase=running AND labels.app=web`.',
+    'Only those that fit: terms joined by ` AND `, each `path=value`, such as ' +
+      '`status.phase=running AND labels.app=web`, or an expression in CEL, such as ' +
+      '`spec.cpu.cores > 4`.',
   ),
   own(
     'order_by',

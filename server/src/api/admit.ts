@@ -68,7 +68,7 @@ export function admit(context: PlanContext, admission: Admission): Admitted {
   plan.claim(result.claims, result.releases);
   if (result.room !== undefined) plan.keepRoom(resource.id, result.room);
   if (previous === undefined) requireProjects(context, plan, { type, resource });
-  const warnings = heedPolicies(context, plan);
+  const warnings = heedPolicies(context, plan, admission.validateOnly === true);
   const { later: amounts } = result;
   const later = amounts && { projectId: resource.projectId, amounts };
   const shortfalls = heedQuota(context, plan, type, later);
@@ -77,12 +77,20 @@ export function admit(context: PlanContext, admission: Admission): Admitted {
 }
 
 /** Throws what policies deny of a plan's resources; returns what they warn of. */
-function heedPolicies({ view }: PlanContext, plan: WritePlan): readonly Breach[] {
+function heedPolicies(
+  { view, denials }: PlanContext,
+  plan: WritePlan,
+  isOnlyTold: boolean,
+): readonly Breach[] {
   const policies = view.list<Policy>('policy');
   if (policies.length === 0) return [];
   const breaches = plan.changes.flatMap((change) => breachesOf(policies, change));
   const denial = denialOf(breaches);
-  if (denial !== undefined) throw denial;
+  if (denial !== undefined) {
+    const denying = breaches.filter(({ isDenied }) => isDenied).map(({ policy }) => policy);
+    if (!isOnlyTold) denials?.note(denying);
+    throw denial;
+  }
   return breaches;
 }
 

@@ -19,6 +19,7 @@ import type { CommitResult, Store } from '../store/store.js';
 import type { View } from '../view/view.js';
 import { auditPlan } from './audit.js';
 import type { PlanSessions } from './plan-sessions.js';
+import type { PolicyDenials } from './policy-denials.js';
 import type { Turns } from './turns.js';
 import type { Usage } from './usage.js';
 import type { Validate } from './validation.js';
@@ -45,6 +46,8 @@ export interface PlanContext {
   readonly author?: Author | undefined;
   /** What the resources of projects take of their quotas. */
   readonly usage: Pick<Usage, 'of'>;
+  /** Counts what policies refuse; not where it is only told what would be. */
+  readonly denials?: Pick<PolicyDenials, 'note'>;
   /** Whose turn it is with what only one transaction can take at a time. */
   readonly turns: Turns;
 }

@@ -1,7 +1,8 @@
 /**
- * The filter of List and Watch: terms `path=value` joined by ` AND `, such as
- * `labels.app=web AND status.phase=running`. Pure. A path names a field of the header, of the spec
- * or of the status; through a map it goes by the key, and of a list any item may match.
+ * The filter of List and Watch: terms joined by ` AND `, each of the form `path=value`, such as
+ * `labels.app=web AND status.phase=running`, or an expression in CEL (`filter-expression.ts`). Pure.
+ * A path names a field of the header, of the spec or of the status; through a map it goes by the
+ * key, and of a list any item may match.
  */
 import {
   type DescEnum,
@@ -11,19 +12,27 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf';
 import { allowsFor, isFull } from '../decide/access.js';
-import type { LimiError } from '../resource/error.js';
+import { LimiError } from '../resource/error.js';
 import { behaviorOf, findField, isPlainValue, readField } from '../resource/field-access.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import type { ApiContext } from './api-context.js';
 import { permissionOf } from './auth.js';
+import { expressionFilter } from './filter-expression.js';
 import { invalidFields } from './validation.js';
 
 /** Terms in one filter. */
 const termsMax = 16;
 
 /** Whether a resource passes. */
-export type Filter = (resource: AnyResource) => boolean;
+export interface Filter {
+  (resource: AnyResource): boolean;
+  /** Whether it takes so long that over many resources others must get their turn. */
+  readonly isCostly?: boolean;
+}
+
+/** Steps that expressions may take over all resources of one list. */
+const listStepsMax = 5_000_000;
 
 /** What to pass. */
 export interface FilterOptions {
@@ -33,19 +42,66 @@ export interface FilterOptions {
   readonly projectId: string;
 }
 
+/** Whether a filter is asked once of each resource, or again with every change. */
+export type FilterUse = 'list' | 'watch';
+
 /**
  * Makes a filter; undefined where everything passes. Throws INVALID_ARGUMENT where it can't be
  * read.
  */
-export function parseFilter(type: ResourceType, options: FilterOptions): Filter | undefined {
+export function parseFilter(
+  type: ResourceType,
+  options: FilterOptions,
+  use: FilterUse,
+): Filter | undefined {
   const { filter, projectId } = options;
-  const texts = filter.trim() === '' ? [] : filter.split(/\s+AND\s+/);
-  if (texts.length > termsMax)
-    throw invalidFilter(`has ${texts.length} terms; at most ${termsMax}`);
-  const terms = texts.map((text) => parseTerm(type, text));
-  if (projectId !== '') terms.push((resource) => resource.projectId === projectId);
+  const given = filter.trim() === '' ? [] : splitTerms(filter);
+  if (given.length > termsMax)
+    throw invalidFilter(`has ${given.length} terms; at most ${termsMax}`);
+  const simple: Filter[] = [];
+  if (projectId !== '') simple.push((resource) => resource.projectId === projectId);
+  const whole = use === 'list' ? { left: listStepsMax } : undefined;
+  const expressions: Filter[] = [];
+  for (const text of given) {
+    if (simpleTerm.test(text)) simple.push(parseTerm(type, text));
+    else expressions.push(parseExpressionTerm(type, text, whole));
+  }
+  // What costs little leaves less to what costs more.
+  const terms = [...simple, ...expressions];
   if (terms.length === 0) return undefined;
-  return (resource) => terms.every((matches) => matches(resource));
+  const passes = (resource: AnyResource) => terms.every((matches) => matches(resource));
+  return expressions.length === 0 ? passes : Object.assign(passes, { isCostly: true });
+}
+
+/** `path=value`; in CEL, a name is never followed by a single `=`. */
+const simpleTerm = /^[A-Za-z_][\w./-]*\s*=(?!=)/;
+
+/** The terms between ` AND `, which in a text between quotes is just that. */
+function splitTerms(filter: string): string[] {
+  const terms: string[] = [];
+  let begin = 0;
+  const pattern = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\s+AND\s+/g;
+  for (const { 0: found, index } of filter.matchAll(pattern)) {
+    if (!/^\s/.test(found)) continue;
+    terms.push(filter.slice(begin, index).trim());
+    begin = index + found.length;
+  }
+  return [...terms, filter.slice(begin).trim()];
+}
+
+function parseExpressionTerm(
+  type: ResourceType,
+  text: string,
+  whole: { left: number } | undefined,
+): Filter {
+  try {
+    return expressionFilter(type, text, whole);
+  } catch (error) {
+    if (!(error instanceof LimiError)) throw error;
+    throw invalidFilter(
+      `has the term ${JSON.stringify(text)}, which is neither path=value nor CEL: ${error.message}`,
+    );
+  }
 }
 
 /**
@@ -64,15 +120,14 @@ export function visibleTo(
 /** What passes all of some filters; undefined where everything does. */
 export function allOf(...filters: readonly (Filter | undefined)[]): Filter | undefined {
   const given = filters.filter((filter) => filter !== undefined);
-  return given.length === 0 ? undefined : (one) => given.every((passes) => passes(one));
+  if (given.length === 0) return undefined;
+  const all: Filter = (one) => given.every((passes) => passes(one));
+  return given.some(({ isCostly }) => isCostly) ? Object.assign(all, { isCostly: true }) : all;
 }
 
 function parseTerm(type: ResourceType, text: string): Filter {
   const at = text.indexOf('=');
   const path = text.slice(0, at).trim();
-  if (at < 1 || path === '') {
-    throw invalidFilter(`has the term ${JSON.stringify(text)}, which isn't path=value`);
-  }
   const value = unquote(text.slice(at + 1).trim());
   const names = path.startsWith('labels.') ? ['labels', path.slice(7)] : path.split('.');
   const find = resolve(type.message, names, path);

@@ -42,6 +42,8 @@ export interface ResourcePage {
 
 const pageSizeDefault = 500;
 const storePageMax = 1000;
+/** Resources that an expression is asked of in one turn. */
+const costlyPart = 1_000;
 /** Many clients take messages of 4 MiB at most when they aren't told otherwise. */
 const pageBytesMax = 3.5 * 1024 * 1024;
 
@@ -60,7 +62,7 @@ export async function listResources(
 ): Promise<ResourcePage> {
   const { type } = request;
   const order = parseOrder(request.orderBy);
-  const filter = parseFilter(type, request);
+  const filter = parseFilter(type, request, 'list');
   const sees = visibleTo(context, type);
   const passes = allOf(sees, filter);
   const query = digestOf(request, context.access);
@@ -116,8 +118,9 @@ async function takeSnapshot(
   const { type, wanted, passes, order } = list;
   const { records, revision } = await everything(context, type, wanted);
   const decode = (record: ViewRecord): AnyResource => context.view.decode(type.type, record);
-  const passing = passes ? records.filter((record) => passes(decode(record))) : records;
-  const sorted = sortRecords(passing, order, {
+  const passing = passes && ((record: ViewRecord) => passes(decode(record)));
+  const passed = await filtered(records, passing, passes?.isCostly === true);
+  const sorted = sortRecords(passed, order, {
     name: (record) => nameInRecord(type, record),
     createdAtMs(record) {
       const { createdAt } = decode(record);
@@ -125,6 +128,22 @@ async function takeSnapshot(
     },
   });
   return { records: sorted, revision };
+}
+
+/** What passes. A filter that takes long lets others have their turn in between. */
+async function filtered<T>(
+  all: readonly T[],
+  passes: ((one: T) => boolean) | undefined,
+  isCostly: boolean,
+): Promise<readonly T[]> {
+  if (passes === undefined) return all;
+  if (!isCostly) return all.filter(passes);
+  const passed: T[] = [];
+  for (let from = 0; from < all.length; from += costlyPart) {
+    for (const one of all.slice(from, from + costlyPart)) if (passes(one)) passed.push(one);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return passed;
 }
 
 /** All resources of a type at a revision; 0n is the newest. */

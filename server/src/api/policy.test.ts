@@ -127,3 +127,27 @@ it('refuses what is no CEL', async () => {
     fields: ['spec.rules["size"].expression'],
   });
 });
+
+it('counts what a policy refuses, and not what it would', async () => {
+  const id = await declare(coresRule);
+  const count = async () => {
+    await installation.denials.stop();
+    return (await policies().getPolicy({ id })).policy?.status?.deniedCount ?? 0n;
+  };
+  const denied = { reason: 'POLICY_VIOLATED' };
+  const judged = vms().createVirtualMachine({ ...machine(9), validateOnly: true });
+  expect(await refusal(judged)).toMatchObject(denied);
+  expect(await count()).toBe(0n);
+  for (let i = 0; i < 3; i += 1) {
+    expect(await refusal(vms().createVirtualMachine(machine(9)))).toMatchObject(denied);
+  }
+  expect(await count()).toBe(3n);
+});
+
+it('bounds what a rule may cost, and denies what is beyond', async () => {
+  const list = `[${Array.from({ length: 100 }, (_, i) => i).join(', ')}]`;
+  await declare({ expression: `${list}.all(a, ${list}.all(b, ${list}.all(c, a + b + c >= 0)))` });
+  const refused = await refusal(vms().createVirtualMachine(machine(1)));
+  expect(refused).toMatchObject({ reason: 'POLICY_VIOLATED' });
+  expect(refused.message).toContain('it takes more than 10000 steps');
+});

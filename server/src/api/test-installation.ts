@@ -43,6 +43,7 @@ import { Load, loadLimitsDefault } from './load.js';
 import { identityMethods } from './methods/identity.js';
 import { shortLivedTokenMethods } from './methods/short-lived-tokens.js';
 import { PlanSessions } from './plan-sessions.js';
+import { PolicyDenials } from './policy-denials.js';
 import { registerResources } from './resource-service.js';
 import { type ApiServer, startApiServer } from './server.js';
 import { StatusWriter } from './status-writer.js';
@@ -80,6 +81,7 @@ export interface TestInstallation {
   readonly tokens: Tokens;
   readonly authority: CertificateAuthority;
   readonly audit: AuditLog;
+  readonly denials: PolicyDenials;
   readonly server: ApiServer;
   readonly endpoint: string;
   readonly token: string;
@@ -97,7 +99,9 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
   const { clock } = options;
   const nowMs = () => clock.nowMs();
   const errors: string[] = [];
-  const context = await openContext(options, join(folder, 'server.db'), errors);
+  const base = await openContext(options, join(folder, 'server.db'), errors);
+  const denials = new PolicyDenials(base, logInto(errors));
+  const context: ApiContext = { ...base, denials };
   const { store, view } = context;
   const authority = await CertificateAuthority.open({ directory: folder, nowMs, randomBytes });
   const tokens = new Tokens({ store, nowMs, randomBytes, caFingerprint: authority.fingerprint });
@@ -122,6 +126,7 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     tokens,
     authority,
     audit,
+    denials,
     server,
     endpoint,
     token,
@@ -136,6 +141,7 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     async stop() {
       await server.close();
       await audit.stop();
+      await denials.stop();
       await view.stop();
       await store.close();
       rmSync(folder, { recursive: true });

@@ -64,7 +64,7 @@ async function* follow(
   progress: { position: bigint },
 ): AsyncGenerator<ResourceEvent, void> {
   const { type, signal } = request;
-  const filter = allOf(visibleTo(context, type), parseFilter(type, request));
+  const filter = allOf(visibleTo(context, type), parseFilter(type, request, 'watch'));
   const passes = (one: RecordEntry): boolean => filter?.(decodeShared(type, one)) !== false;
   await freshen(context);
   const begin = context.view.revision;

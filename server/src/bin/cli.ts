@@ -58,7 +58,8 @@ function withGroup(
 
 /** The option `-l`; `text` says whose labels it is about. */
 export function selectorOption(text: string): Option {
-  return new Option('-l, --selector <label=value>', text).argParser(collect);
+  const forms = 'app=web, app!=web, "app in (web, db)", "app notin (db)", app, !app';
+  return new Option('-l, --selector <labels>', `${text}: ${forms}`).argParser(collect);
 }
 
 /** The transport to the control plane that the options and the environment name. */

@@ -21,6 +21,7 @@ import { Load, type LoadLimits, loadLimitsDefault } from '../api/load.js';
 import { identityMethods } from '../api/methods/identity.js';
 import { shortLivedTokenMethods } from '../api/methods/short-lived-tokens.js';
 import { PlanSessions } from '../api/plan-sessions.js';
+import { PolicyDenials } from '../api/policy-denials.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
@@ -203,13 +204,15 @@ async function openContext(
   const validate = createValidate();
   const plans = new PlanSessions({ view, clock });
   onStop(() => plans.stop());
-  const context: ApiContext = {
+  const base: ApiContext = {
     ...{ types, store, view, admission, capacity, support, validate },
     ...{ newId, nowMs, clock, random, judges, plans },
     ...{ access: fullAccess, usage: new Usage(view, types), turns: new Turns() },
   };
-  await ensureBuiltIns(context);
-  return context;
+  await ensureBuiltIns(base);
+  const denials = new PolicyDenials(base, log);
+  onStop(() => denials.stop());
+  return { ...base, denials };
 }
 
 interface ApiParts {

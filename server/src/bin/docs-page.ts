@@ -59,7 +59,15 @@ type: network
 name: lan
 spec:
   ipv4: { cidr: 10.20.0.0/24 }
-\`\`\``;
+\`\`\`
+
+\`--filter\` takes terms joined by \`AND\`. A term is \`path=value\`, such as
+\`status.phase=running\`, or an expression in [CEL](https://cel.dev) over the resource's fields,
+such as \`spec.cpu.cores > 4 && "app" in labels\`, \`created_at < timestamp("2026-01-01T00:00:00Z")\`
+or \`spec.disks.exists(d, spec.disks[d].serial == "a1")\`. Values of enums are words. What can't be
+evaluated for a resource, such as by a label that it doesn't have, doesn't pass; a name that no
+field has is refused with its column. Secrets can't be asked for, and what an expression may cost is
+bounded; \`path=value\` is the faster of the two.`;
 
 function commandPart(command: Command, above: readonly string[]): string {
   const path = [...above, command.name()];

@@ -26,6 +26,10 @@ const examples: Readonly<Record<string, readonly (readonly [line: string, text: 
       'limiquantix get vms -l app=web --filter status.phase=running --sort-by -created_at',
       'some of them, the newest first',
     ],
+    [
+      'limiquantix get vms -l "app in (web, db)" --filter \'spec.memory.size_mib > 8192\'',
+      'by labels as kubectl has them, and by an expression',
+    ],
     ['limiquantix get vms -o name | xargs limiquantix delete', 'names for other commands'],
   ],
   describe: [['limiquantix describe vm web', 'spec, status, conditions and events of a machine']],

@@ -58,7 +58,7 @@ function methodCommandOf(cli: Cli, words: MethodWords): Command {
   if (idField !== undefined) {
     command
       .argument('[names...]', `names or ids of ${type.plural}`)
-      .addOption(selectorOption(`of those with the label, in place of names; may be repeated`));
+      .addOption(selectorOption('of those with such labels, in place of names'));
   }
   for (const flag of flags) {
     for (const option of optionsFor(flag)) command.addOption(option);

@@ -9,7 +9,7 @@ import { EventType, type Verdict } from '@limiquantix/proto/resource/v1/resource
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { type ResourceType, writeMethodsOf } from '../resource/type-registry.js';
-import { systemClock } from './effects.js';
+import { newId, systemClock } from './effects.js';
 import type { Profile } from './profile.js';
 import { factsOf, retryInterceptor, waitMs } from './retry.js';
 import { didYouMean } from './words/nearest.js';
@@ -34,6 +34,9 @@ export const isId = (word: string): boolean =>
 /** Pages of a list are this long. */
 const pageSize = 500;
 const callTimeoutMs = 30_000;
+/** How often a creation is sent where its connection breaks, and the pause that grows with it. */
+const createTriesMax = 3;
+const createPauseMs = 500;
 
 /** Makes the transport for a profile. */
 export function createTransport(profile: Profile): Transport {
@@ -58,11 +61,25 @@ export class ResourceClient {
   }
 
   /**
-   * Creates a resource; the answer is as it was stored. Safe to repeat with the same `requestId`.
+   * Creates a resource; the answer is as it was stored. Safe to repeat with the same `requestId`,
+   * which is done here where the connection breaks: it is made once.
    */
-  async create(type: ResourceType, resource: AnyResource, requestId = ''): Promise<AnyResource> {
+  async create(
+    type: ResourceType,
+    resource: AnyResource,
+    requestId: string = newId(),
+  ): Promise<AnyResource> {
     const { method, request, response } = writeMethodsOf(type).create;
-    return this.#one(method, { [request.localName]: resource, requestId }, response);
+    const fields = { [request.localName]: resource, requestId };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#one(method, fields, response);
+      } catch (error) {
+        const isBroken = ConnectError.from(error).code === Code.Unavailable;
+        if (!isBroken || tries === createTriesMax) throw error;
+        await waitMs(systemClock, tries * createPauseMs, new AbortController().signal);
+      }
+    }
   }
 
   /** The resource with an id. */

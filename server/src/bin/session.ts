@@ -2,14 +2,13 @@
  * What a command works with once it knows its control plane: the client, the project that is meant,
  * and the names behind ids.
  */
-import { Code } from '@connectrpc/connect';
-import { LimiError } from '../resource/error.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import { contractTypes, type ResourceType } from '../resource/type-registry.js';
 import type { Cli } from './cli.js';
 import { findProfile, type ProfileArguments } from './profile.js';
 import { createTransport, isId, ResourceClient, type Selection } from './resource-client.js';
 import type { NameOf } from './table.js';
+import { selectorTerms } from './words/selector.js';
 
 /** The options that say which project is meant. */
 export interface ProjectArguments extends ProfileArguments {
@@ -50,13 +49,13 @@ async function projectNameOf(client: ResourceClient, word: string): Promise<stri
   return (await client.get(type, word)).name;
 }
 
-/** What to list of a type. Throws INVALID_ARGUMENT for a label that isn't one. */
+/** What to list of a type. Throws INVALID_ARGUMENT for a selector that isn't one. */
 export function selectionOf(
   { projectId }: Session,
   type: ResourceType,
   { filter = '', selector = [] }: SelectionArguments,
 ): Selection {
-  const terms = [...selector.flatMap((text) => text.split(',')).map(labelTerm), filter];
+  const terms = [...selector.flatMap(selectorTerms), filter];
   return {
     projectId: type.scope === 'project' ? projectId : '',
     filter: terms.filter((term) => term.trim() !== '').join(' AND '),
@@ -91,17 +90,4 @@ export async function namesOf({ client }: Session, types: readonly TypeName[]): 
     }),
   );
   return (typeName, id) => names.get(`${typeName}/${id}`);
-}
-
-function labelTerm(text: string): string {
-  const at = text.indexOf('=');
-  const isEquality = at > 0 && !text.slice(0, at).endsWith('!');
-  if (!isEquality) {
-    throw new LimiError({
-      code: Code.InvalidArgument,
-      reason: 'INVALID_ARGUMENT',
-      message: `"${text}" isn't of the form label=value; labels are compared for equality`,
-    });
-  }
-  return `labels.${text.slice(0, at)}="${text.slice(at + 1).replace(/^=/, '')}"`;
 }

@@ -212,9 +212,9 @@ function selecting(command: Command): Command {
   return withProjectOptions(command)
     .option(
       '--filter <terms>',
-      'only those that match, such as "status.phase=running AND spec.cpu.cores=2"',
+      "only those that match: path=value, joined by AND, or CEL such as 'spec.cpu.cores > 2'",
     )
-    .addOption(selectorOption('only those with the label; may be repeated'));
+    .addOption(selectorOption('only those with such labels, between commas or repeated'));
 }
 
 /** Adds the options of commands that read files and show what came of it. */

@@ -2,15 +2,13 @@
  * Policies: rules in CEL over a resource as it would be and as it was. Pure; expressions are
  * compiled once. A rule that can't be evaluated is broken: it fails on the safe side.
  */
-import { celEnv, isCelError, parse, plan } from '@bufbuild/cel';
-import { createRegistry } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import {
   type Policy,
   PolicyEffect,
   type PolicyRule,
 } from '@limiquantix/proto/identity/v1/policy_pb.js';
-import { contractFiles } from '@limiquantix/proto/registry.js';
+import { compileExpression, type Expression, parseExpression } from '../resource/cel.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutSecrets } from '../resource/strip.js';
@@ -35,12 +33,9 @@ export interface Judged {
   readonly previous: AnyResource | undefined;
 }
 
-type Evaluate = (bindings: Readonly<Record<string, unknown>>) => unknown;
-
-const environment = celEnv({ registry: createRegistry(...contractFiles) });
 /** Expressions that are kept compiled. */
 const compiledMax = 1_000;
-const compiled = new Map<string, Evaluate>();
+const compiled = new Map<string, Expression>();
 
 /** The rules of policies that a resource breaks. */
 export function breachesOf(policies: readonly Policy[], judged: Judged): readonly Breach[] {
@@ -105,21 +100,21 @@ function brokenBy(
   { expression, message }: PolicyRule,
   bindings: Readonly<Record<string, unknown>>,
 ): string | undefined {
-  const result = compile(expression)(bindings);
-  if (result === true) return undefined;
-  if (result === false) return message;
-  const fault = isCelError(result) ? result.message : 'it gives no truth value';
-  return `${message}: the rule can't be evaluated: ${fault}`;
+  const outcome = compile(expression).evaluate(bindings);
+  if (outcome.kind === 'value' && outcome.value === true) return undefined;
+  if (outcome.kind === 'value' && outcome.value === false) return message;
+  const why = outcome.kind === 'error' ? outcome.message : 'it gives no truth value';
+  return `${message}: the rule can't be evaluated: ${why}`;
 }
 
-function compile(expression: string): Evaluate {
-  let evaluate = compiled.get(expression);
-  if (evaluate === undefined) {
+function compile(expression: string): Expression {
+  let found = compiled.get(expression);
+  if (found === undefined) {
     if (compiled.size >= compiledMax) compiled.clear();
-    evaluate = plan(environment, parse(expression)) as Evaluate;
-    compiled.set(expression, evaluate);
+    found = compileExpression(parseExpression(expression));
+    compiled.set(expression, found);
   }
-  return evaluate;
+  return found;
 }
 
 function faultOf(expression: string): string | undefined {
