@@ -7,6 +7,9 @@ export interface IdSources {
 }
 
 const sequenceMax = 0xfff;
+const randomBytesOfId = 10;
+/** Randomness is drawn for so many ids at a time: a draw costs more than its bytes. */
+const idsOfDraw = 64;
 
 /**
  * Makes a source of ids. Those that it makes in one millisecond are in order as well; where there
@@ -15,8 +18,11 @@ const sequenceMax = 0xfff;
 export function createIds({ nowMs, randomBytes }: IdSources): () => string {
   let lastMs = 0;
   let sequence = 0;
+  let drawn: Uint8Array = new Uint8Array();
   return () => {
-    const random = randomBytes(10);
+    if (drawn.length === 0) drawn = randomBytes(idsOfDraw * randomBytesOfId);
+    const random = drawn.subarray(0, randomBytesOfId);
+    drawn = drawn.subarray(randomBytesOfId);
     const now = nowMs();
     if (now > lastMs) {
       lastMs = now;

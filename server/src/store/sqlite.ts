@@ -1,7 +1,7 @@
 /**
- * The store in one SQLite file, for one process at a time. Transactions that arrive in the same
- * turn of the event loop are committed together, so that many writers share one flush to disk; each
- * has its own checks and its own revision, and its result comes after the flush.
+ * The store in one SQLite file, for one process at a time. Transactions that arrive together
+ * are committed together, so that many writers share one flush to disk; each has its own checks and
+ * its own revision, and its result comes after the flush.
  */
 import { LimiError } from '../resource/error.js';
 import { busy, checkTransaction, closed, compacted, listMax, pendingMax } from './bounds.js';
@@ -37,6 +37,8 @@ export interface SqliteStoreOptions extends HistoryOptions {
   readonly eventsKeptMax?: number | undefined;
 }
 
+/** Turns of the event loop that a flush waits for more, while each brings some. */
+const gatherTurnsMax = 8;
 /** Transactions in one flush. */
 const groupMax = 512;
 
@@ -139,7 +141,17 @@ class SqliteStore implements Store {
   #scheduleFlush(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
+    this.#gather(gatherTurnsMax, 0);
+  }
+
+  /** Flushes when a turn of the event loop has brought no more than was there before. */
+  #gather(turnsLeft: number, countBefore: number): void {
     setImmediate(() => {
+      const count = this.#pending.length;
+      if (turnsLeft > 0 && count > countBefore && count < groupMax && !this.#isClosed) {
+        this.#gather(turnsLeft - 1, count);
+        return;
+      }
       this.#isFlushDue = false;
       if (this.#isClosed) return;
       this.#flush();

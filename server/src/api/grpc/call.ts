@@ -95,12 +95,7 @@ class GrpcCall {
     const timeout = headers['grpc-timeout'];
     if (timeout !== undefined) this.#heedTimeout(String(timeout));
     const message = decode(() => fromBinary(method.input, body.message()));
-    const isStream = method.methodKind === 'server_streaming';
-    const request = { ...this.#common(), stream: isStream, message };
-    const response = await served.run(
-      (isStream ? { ...request, message: only(message) } : request) as UnaryRequest | StreamRequest,
-      this.#context(),
-    );
+    const response = await served.run(this.#request(message), this.#context());
     if (response.stream) await this.#stream(response.message);
     else this.#send(response.message);
   }
@@ -111,14 +106,17 @@ class GrpcCall {
     if (timeoutMs !== undefined) this.#deadlineMs = this.#options.clock.nowMs() + timeoutMs;
   }
 
-  #common() {
+  #request(message: Message): UnaryRequest | StreamRequest {
     const { headers, served, values } = this.#arrived;
     const call = this;
+    const isStream = served.method.methodKind === 'server_streaming';
     return {
+      stream: isStream,
+      message: isStream ? only(message) : message,
       service: served.method.parent,
       method: served.method,
       requestMethod: 'POST',
-      url: `https://${headers[':authority']}${headers[':path']}`,
+      url: urlOf(headers),
       contextValues: values,
       get header() {
         return toHeaders(headers);
@@ -126,7 +124,7 @@ class GrpcCall {
       get signal() {
         return call.#signal();
       },
-    };
+    } as UnaryRequest | StreamRequest;
   }
 
   #context(): HandlerContext {
@@ -137,7 +135,7 @@ class GrpcCall {
       method: served.method,
       requestMethod: 'POST',
       protocolName: 'grpc',
-      url: `https://${headers[':authority']}${headers[':path']}`,
+      url: urlOf(headers),
       values,
       timeoutMs: () => call.#leftMs(),
       get signal() {
@@ -274,6 +272,9 @@ function taken(stream: ServerHttp2Stream): Promise<void> {
     if (stream.destroyed) done();
   });
 }
+
+const urlOf = (headers: IncomingHttpHeaders): string =>
+  `https://${headers[':authority']}${headers[':path']}`;
 
 function toHeaders(headers: IncomingHttpHeaders): Headers {
   const all = new Headers();
