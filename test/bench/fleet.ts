@@ -1,10 +1,14 @@
-/** No-op plan, apply and destroy of N simulated virtual machines against N `terraform_data`. */
+/**
+ * N simulated virtual machines, as N resources and as one fleet, beside what Terraform itself takes
+ * for N `terraform_data`: empty ones, and ones whose objects are as large as a machine's.
+ */
 import { join } from 'node:path';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
 import { emptyImage } from '../harness/empty-image.js';
 import { scratchDir } from '../harness/paths.js';
 import { Terraform } from '../harness/terraform.js';
 import { print } from './measure.js';
+import { bareNodeMib, watchingProviders } from './provider-memory.js';
 
 /** Enough for 1,280 virtual processors. */
 const simulatedNodes = 10;
@@ -21,47 +25,106 @@ export async function benchFleet(sizes: readonly number[]): Promise<void> {
   try {
     const image = emptyImage(join(dir, 'empty.qcow2'));
     for (const size of sizes) {
-      const floor = await run(new Terraform({ dir: join(dir, `data-${size}`), profile: '' }), {
-        configuration: floorOf(size),
-      });
-      const fleet = new Terraform({
-        dir: join(dir, `fleet-${size}`),
-        profile: controlPlane.profile,
-        variables: { image },
-      });
-      const value = await run(fleet, { configuration: fleetOf(size) });
-      for (const name of ['apply', 'plan', 'destroy'] as const) {
-        const label = name === 'plan' ? 'noop_plan' : name;
-        const [ours, theirs] = [value[name] / 1000, floor[name] / 1000];
-        print({ name: `fleet_${label}_${size}`, value: ours, unit: 's', floor: theirs });
-      }
+      const alone = (name: string, configuration: string): Promise<Durations> =>
+        run(new Terraform({ dir: join(dir, `${name}-${size}`), profile: '' }), configuration);
+      const ours = (name: string, configuration: string): Promise<Durations> => {
+        const { profile } = controlPlane;
+        const options = { dir: join(dir, `${name}-${size}`), profile, variables: { image } };
+        return run(new Terraform(options), configuration);
+      };
+      const empty = await alone('data', emptyData(size));
+      tell({ name: 'same_size', size }, await alone('same-size', sameSizeData(size)), empty);
+      const { result, peakMib } = await watchingProviders(() => ours('fleet', machines(size)));
+      tell({ name: 'fleet', size }, result, empty);
+      const memory = { value: peakMib, unit: 'MiB', floor: bareNodeMib() };
+      print({ name: `fleet_provider_memory_${size}`, ...memory });
+      tell({ name: 'one_fleet', size }, await ours('one-fleet', oneFleet(size)), empty);
     }
   } finally {
     await controlPlane.stop();
   }
 }
 
+/** Seconds. */
 interface Durations {
   readonly apply: number;
-  readonly plan: number;
+  readonly refresh: number;
+  readonly noop_plan: number;
   readonly destroy: number;
 }
 
-async function run(terraform: Terraform, what: { configuration: string }): Promise<Durations> {
-  terraform.write('main.tf', what.configuration);
+function tell(
+  { name, size }: { readonly name: string; readonly size: number },
+  durations: Durations,
+  floors: Durations,
+): void {
+  for (const step of ['apply', 'refresh', 'noop_plan', 'destroy'] as const) {
+    const [value, floor] = [durations[step], floors[step]];
+    print({ name: `${name}_${step}_${size}`, value, unit: 's', floor });
+  }
+}
+
+async function run(terraform: Terraform, configuration: string): Promise<Durations> {
+  terraform.write('main.tf', configuration);
   await terraform.init();
   const apply = await terraform.apply();
+  const refresh = await terraform.expect(0, 'refresh', '-no-color');
   const plan = await terraform.plan();
   if (plan.code !== 0) throw new Error(`the plan is not empty:\n${plan.output.slice(-4000)}`);
   const destroy = await terraform.destroy();
-  return { apply: apply.durationMs, plan: plan.durationMs, destroy: destroy.durationMs };
+  const seconds = ({ durationMs }: { durationMs: number }): number => durationMs / 1000;
+  return {
+    apply: seconds(apply),
+    refresh: seconds(refresh),
+    noop_plan: seconds(plan),
+    destroy: seconds(destroy),
+  };
 }
 
-function floorOf(size: number): string {
+function emptyData(size: number): string {
   return `resource "terraform_data" "vm" {\n  count = ${size}\n  input = "vm-\${count.index}"\n}\n`;
 }
 
-function fleetOf(size: number): string {
+/** Its output repeats its input, so half of a machine's values make an object of a machine's size. */
+function sameSizeData(size: number): string {
+  const nulls = Array.from({ length: 22 }, (_, i) => `    attribute_${i} = null`).join('\n');
+  return `
+resource "terraform_data" "vm" {
+  count = ${size}
+  input = {
+    name  = "vm-\${count.index}"
+    cpu   = { cores = 1, sockets = null, model = null, shares = null, dedicated = null }
+    disks = { root = { volume = { pool_id = "01a21cf7", size_gib = 1, image_id = "01a21cf7" } } }
+    nics  = { lan = { port = { network_id = "01a21cf7", mac_address = null } } }
+${nulls}
+  }
+}
+`;
+}
+
+function machines(size: number): string {
+  return `${surroundings(size)}
+resource "limiquantix_vm" "vm" {
+  count = ${size}
+  name  = "vm-${size}-\${count.index}"
+${machine}
+}
+`;
+}
+
+function oneFleet(size: number): string {
+  return `${surroundings(size)}
+resource "limiquantix_vm_fleet" "vm" {
+  name     = "fleet-${size}"
+  replicas = ${size}
+  vm = {
+${machine}
+  }
+}
+`;
+}
+
+function surroundings(size: number): string {
   return `
 terraform {
   required_providers { limiquantix = { source = "limiquantix/limiquantix" } }
@@ -79,9 +142,10 @@ resource "limiquantix_network" "lan" {
   name = "lan-${size}"
   ipv4 = { cidr = "10.64.0.0/16" }
 }
-resource "limiquantix_vm" "vm" {
-  count  = ${size}
-  name   = "vm-${size}-\${count.index}"
+`;
+}
+
+const machine = `
   cpu    = { cores = 1 }
   memory = { size_mib = 64 }
   disks = {
@@ -93,7 +157,4 @@ resource "limiquantix_vm" "vm" {
       }
     }
   }
-  nics = { lan = { port = { network_id = limiquantix_network.lan.id } } }
-}
-`;
-}
+  nics = { lan = { port = { network_id = limiquantix_network.lan.id } } }`;

@@ -3,8 +3,9 @@
  * record with the revision and, where the record has none, the etag behind it. Nothing is decoded
  * but what has secrets to leave out.
  */
-import { create, type DescField, toBinary } from '@bufbuild/protobuf';
+import { create, type DescField } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { toBinary } from '@limiquantix/proto/binary/codec.js';
 import type { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { findEncoded } from '../resource/encoded-fields.js';
 import { decodeRecord, type RecordEntry } from '../resource/record.js';

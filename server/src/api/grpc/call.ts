@@ -4,7 +4,7 @@
  * call, its deadline) is made when it is asked for.
  */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { create, fromBinary, isMessage, type Message, toBinary } from '@bufbuild/protobuf';
+import { create, isMessage, type Message } from '@bufbuild/protobuf';
 import {
   Code,
   ConnectError,
@@ -14,6 +14,7 @@ import {
   type UnaryRequest,
 } from '@connectrpc/connect';
 import { parseTimeout } from '@connectrpc/connect/protocol-grpc';
+import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import type { Log } from '../../log.js';
 import type { Clock } from '../../reconcile/clock.js';
 import { encodingOf } from '../encoded.js';
