@@ -12,11 +12,12 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { PemConverter, Pkcs10CertificateRequestGenerator, X509Certificate } from '@peculiar/x509';
 import { LimiError } from '../resource/error.js';
+import { urlsOf } from './control-plane.js';
 import type { NodeIdentity } from './identity.js';
 
 /** What a host joins with. */
 export interface JoinOptions {
-  /** The control plane's URL, such as `https://10.0.0.1:7443`. */
+  /** The control plane's URL, such as `https://10.0.0.1:7443`; several have commas between. */
   readonly serverUrl: string;
   readonly joinToken: string;
   readonly nodeName: string;
@@ -26,8 +27,25 @@ const caBytesMax = 65_536;
 const timeoutMs = 15_000;
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-/** Joins. Throws LimiError where the CA isn't the token's, or the control plane refuses. */
+/**
+ * Joins at the first server of several that is reached. Throws LimiError where the CA isn't the
+ * token's, or the control plane refuses.
+ */
 export async function join(options: JoinOptions): Promise<NodeIdentity> {
+  const { serverUrl } = options;
+  let unreached: unknown;
+  for (const url of urlsOf(serverUrl)) {
+    try {
+      return { ...(await joinAt({ ...options, serverUrl: url })), serverUrl };
+    } catch (error) {
+      if (!(error instanceof LimiError) || error.reason !== 'SERVER_UNREACHABLE') throw error;
+      unreached = error;
+    }
+  }
+  throw unreached;
+}
+
+async function joinAt(options: JoinOptions): Promise<NodeIdentity> {
   const { serverUrl, joinToken, nodeName } = options;
   const fingerprint = fingerprintOf(joinToken);
   const caPem = await fetchCa(serverUrl);

@@ -3,11 +3,16 @@
  * it, and how to end it where its client reads nothing any more. Carried in Connect's context
  * values, whoever serves the call.
  */
-import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
-import { nodeOfCommonName } from '../identity/certificate-authority.js';
+import { isServerCommonName, nodeOfCommonName } from '../identity/certificate-authority.js';
 import type { NodeRequest } from './rpc-adapter.js';
 
 /** A connection, as far as calls are concerned. */
@@ -26,9 +31,15 @@ interface Peer {
   readonly address: string;
   /** The node that a valid client certificate is of; undefined without one. */
   readonly nodeId: string | undefined;
+  /** Whether it is another server of the installation, which relays a call. */
+  readonly isServer: boolean;
 }
 
-const nobody: Peer = { isLocal: false, address: '', nodeId: undefined };
+/** What a server that relays a call says of its caller; believed from servers alone. */
+const relayedNode = 'limiquantix-relayed-node';
+const relayedAddress = 'limiquantix-relayed-address';
+
+const nobody: Peer = { isLocal: false, address: '', nodeId: undefined, isServer: false };
 const none: Connection = { ...nobody, authorization: undefined, hangUp: () => undefined };
 const connectionKey = createContextKey<Connection>(none, { description: 'connection' });
 
@@ -39,7 +50,7 @@ export const connectionOf = ({ values }: { readonly values: ContextValues }): Co
 /** The values of a call that is made by a request. */
 export function valuesOfRequest(request: NodeRequest): ContextValues {
   const { authorization } = request.headers;
-  if ('stream' in request) return valuesOfStream(request.stream, authorization);
+  if ('stream' in request) return valuesOfStream(request.stream, request.headers);
   const { socket } = request;
   return valuesOf({ ...peerOf(socket, socket), authorization, hangUp: () => socket.destroy() });
 }
@@ -47,13 +58,30 @@ export function valuesOfRequest(request: NodeRequest): ContextValues {
 /** The values of a call that has a stream of its own. */
 export function valuesOfStream(
   stream: ServerHttp2Stream,
-  authorization: string | undefined,
+  headers: IncomingHttpHeaders,
 ): ContextValues {
-  const { session } = stream;
-  const peer = session === undefined ? nobody : peerOf(session, session.socket);
+  const peer = peerOfStream(stream, headers);
+  const { authorization } = headers;
   const hangUp = (): void => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   return valuesOf({ ...peer, authorization, hangUp });
 }
+
+/** Who makes a call on a stream: the peer, or whom a server relays it for. */
+export function peerOfStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Peer {
+  const { session } = stream;
+  const peer = session === undefined ? nobody : peerOf(session, session.socket);
+  if (!peer.isServer) return peer;
+  const [nodeId, address] = [headers[relayedNode], headers[relayedAddress]].map((value) =>
+    typeof value === 'string' ? value : '',
+  );
+  return { ...peer, nodeId: nodeId || undefined, address: address || peer.address };
+}
+
+/** What a server says of the caller of a call that it relays. */
+export const relayHeaders = (peer: Pick<Peer, 'nodeId' | 'address'> | undefined) => ({
+  [relayedNode]: peer?.nodeId ?? '',
+  [relayedAddress]: peer?.address ?? '',
+});
 
 function valuesOf(connection: Connection): ContextValues {
   return createContextValues().set(connectionKey, connection);
@@ -66,15 +94,17 @@ function peerOf(holder: Http2Session | Socket, socket: Socket): Peer {
   let peer = peers.get(holder);
   if (peer === undefined) {
     const { remoteAddress } = socket;
-    const nodeId = nodeOfSocket(socket as TLSSocket);
-    peer = { isLocal: remoteAddress === undefined, address: remoteAddress ?? '', nodeId };
+    const name = nameOfSocket(socket as TLSSocket);
+    const [nodeId, isServer] = [nodeOfCommonName(name), isServerCommonName(name)];
+    peer = { isLocal: remoteAddress === undefined, address: remoteAddress ?? '', nodeId, isServer };
     peers.set(holder, peer);
   }
   return peer;
 }
 
-function nodeOfSocket(socket: TLSSocket): string | undefined {
+/** The name in a valid client certificate. */
+function nameOfSocket(socket: TLSSocket): string | undefined {
   if (!socket.authorized) return undefined;
   const { CN: name } = socket.getPeerCertificate().subject;
-  return nodeOfCommonName(typeof name === 'string' ? name : undefined);
+  return typeof name === 'string' ? name : undefined;
 }

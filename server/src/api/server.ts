@@ -30,6 +30,10 @@ export interface ApiServerOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** Finds out who calls and refuses what they may not do. */
   readonly auth: Interceptor;
+  /** Refuses what this server can't answer; nothing without it. */
+  readonly refuse?: Interceptor | undefined;
+  /** Takes what another server answers, and then returns true; nothing without it. */
+  readonly relay?: ((...arrived: Parameters<ServeStream>) => boolean) | undefined;
   /** How much is served at once. */
   readonly load: Load;
   readonly clock: Clock;
@@ -104,9 +108,10 @@ interface Handlers {
 }
 
 function createHandlers(options: ApiServerOptions, shutdownSignal: AbortSignal): Handlers {
-  const { auth, caPem, clock, load, log } = options;
+  const { auth, caPem, clock, load, log, refuse } = options;
   const limits = { readMaxBytes: requestBytesMax, writeMaxBytes: responseBytesMax };
-  const interceptors = [errorInterceptor(options), auth, loadInterceptor(load)];
+  const first = [errorInterceptor(options), ...(refuse === undefined ? [] : [refuse])];
+  const interceptors = [...first, auth, loadInterceptor(load)];
   let methods: ReadonlyMap<string, ServedMethod> = new Map();
   const serve = createRpcHandler({
     ...limits,
@@ -122,15 +127,17 @@ function createHandlers(options: ApiServerOptions, shutdownSignal: AbortSignal):
     contextValues: valuesOfRequest,
     fallback: (_request, response) => answer(response, 404, notFound),
   });
-  const serveStream = createGrpcServer({
+  const serveGrpc = createGrpcServer({
     ...{ ...limits, methods, clock, log, shutdownSignal },
-    contextValues: (stream, headers) => valuesOfStream(stream, headers.authorization),
+    contextValues: valuesOfStream,
   });
   const serveRequest = (request: NodeRequest, response: NodeResponse): void => {
     if (request.url === '/healthz') answer(response, 200, '{"status":"ok"}\n');
     else if (request.url === '/ca.pem') answer(response, 200, caPem, 'application/x-pem-file');
     else serve(request, response);
   };
+  const serveStream: ServeStream = (...arrived) =>
+    options.relay?.(...arrived) === true || serveGrpc(...arrived);
   return { serveStream, serveRequest };
 }
 

@@ -25,7 +25,7 @@ export function agentCommand(cli: Cli): Command {
   return new Command('agent')
     .description('run the agent of this host; it joins the control plane at its first start')
     .option('--data-dir <folder>', 'where it keeps its state', '/var/lib/limiquantix')
-    .option('--server <url>', "the control plane's URL, for joining")
+    .option('--server <url>', "the control plane's URL, for joining; several have commas between")
     .option(
       '--join-token <token>',
       'token from: limiquantix node join-token (or LIMIQUANTIX_JOIN_TOKEN)',

@@ -1,5 +1,5 @@
 /** `limiquantix server`: the control plane, with simulated nodes if wanted. */
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadLimitsDefault } from '../api/load.js';
 import { type Cli, collect, parseCount } from './cli.js';
 import { type RunningServer, startServer } from './compose-server.js';
@@ -19,6 +19,7 @@ interface ServerCommandOptions extends StoreTlsOptions {
   readonly listen?: readonly string[];
   readonly san?: readonly string[];
   readonly store?: StoreLocation;
+  readonly advertise?: string;
   readonly ovnNb?: string;
   readonly simulate: number;
   readonly writeProfile?: string;
@@ -32,8 +33,39 @@ export const listenDefault = '127.0.0.1:7443';
 
 /** The command. */
 export function serverCommand(cli: Cli): Command {
-  const command = new Command('server')
-    .description('run the control plane')
+  const command = withOptions(new Command('server').description('run the control plane'));
+  for (const option of storeTlsOptions()) command.addOption(option);
+  return command.action(async (options: ServerCommandOptions) => {
+    const log = createLog({
+      level: options.logLevel,
+      isTerminal: cli.stderr.isTerminal,
+      write: cli.stderr.write,
+    });
+    const server = await startServer({
+      dataDirectory: options.dataDir,
+      listen: options.listen ?? [listenDefault],
+      names: options.san ?? [],
+      store: options.store,
+      storeTls: await readStoreTls(options),
+      advertise: options.advertise,
+      northbound: options.ovnNb,
+      simulate: options.simulate,
+      load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
+      writeProfileTo: options.writeProfile,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      version,
+    });
+    if (cli.stderr.isTerminal) cli.stderr.write(welcome(server, options.simulate));
+    await aborted(cli.signal);
+    await server.stop();
+  });
+}
+
+/** Adds the options of the command. */
+function withOptions(command: Command): Command {
+  return command
     .requiredOption('--data-dir <folder>', 'where it keeps its state; made if it does not exist')
     .option(
       '--listen <address>',
@@ -45,6 +77,11 @@ export function serverCommand(cli: Cli): Command {
       '--store <store>',
       'where the state is: sqlite:PATH or etcd://HOST:PORT,HOST:PORT[?prefix=NAME/] (default: sqlite:<data-dir>/server.db)',
       parseStoreLocation,
+    )
+    .option(
+      '--advertise <url>',
+      'where other servers on the same store reach this one, such as https://10.0.0.1:7443',
+      parseUrl,
     )
     .option('--ovn-nb <remote>', "OVN's northbound: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT")
     .option('--simulate <count>', 'run this many simulated nodes in the process', parseCount(1), 0)
@@ -62,32 +99,14 @@ export function serverCommand(cli: Cli): Command {
       loadLimitsDefault.watchesMax,
     )
     .addOption(logLevelOption());
-  for (const option of storeTlsOptions()) command.addOption(option);
-  return command.action(async (options: ServerCommandOptions) => {
-    const log = createLog({
-      level: options.logLevel,
-      isTerminal: cli.stderr.isTerminal,
-      write: cli.stderr.write,
-    });
-    const server = await startServer({
-      dataDirectory: options.dataDir,
-      listen: options.listen ?? [listenDefault],
-      names: options.san ?? [],
-      store: options.store,
-      storeTls: await readStoreTls(options),
-      northbound: options.ovnNb,
-      simulate: options.simulate,
-      load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
-      writeProfileTo: options.writeProfile,
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      version,
-    });
-    if (cli.stderr.isTerminal) cli.stderr.write(welcome(server, options.simulate));
-    await aborted(cli.signal);
-    await server.stop();
-  });
+}
+
+/** A URL of HTTPS. */
+function parseUrl(text: string): string {
+  if (!URL.canParse(text) || new URL(text).protocol !== 'https:') {
+    throw new InvalidArgumentError('give a URL such as https://10.0.0.1:7443');
+  }
+  return text;
 }
 
 /** The option that says which lines the log has. */

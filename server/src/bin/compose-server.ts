@@ -22,6 +22,7 @@ import { identityMethods } from '../api/methods/identity.js';
 import { shortLivedTokenMethods } from '../api/methods/short-lived-tokens.js';
 import { PlanSessions } from '../api/plan-sessions.js';
 import { PolicyDenials } from '../api/policy-denials.js';
+import { leaderInterceptor, Relay } from '../api/relay.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
@@ -49,6 +50,7 @@ import { Simulation } from '../simulate/simulation.js';
 import { createWorld, type World } from '../simulate/world.js';
 import { refuseCopying } from '../store/copy.js';
 import type { EtcdTls } from '../store/etcd/client.js';
+import type { Leadership } from '../store/leadership.js';
 import type { SqliteStoreOptions } from '../store/sqlite.js';
 import type { Store } from '../store/store.js';
 import { View } from '../view/view.js';
@@ -56,8 +58,9 @@ import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
 import { createDial } from '../wire/ovsdb/endpoint.js';
 import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
-import { type Control, startControl } from './compose-control.js';
+import { createLeadership, shareAuthority } from './compose-leadership.js';
 import { newId } from './effects.js';
+import { LeaderDuty } from './leader-duty.js';
 import { openStore, type StoreLocation } from './open-store.js';
 import { type Profile, readProfile, writeProfile } from './profile.js';
 
@@ -75,10 +78,12 @@ export interface ServerOptions {
   readonly connectNorthbound?: () => OvsdbApi<Northbound>;
   /** Where its state is; a file of SQLite's in the data directory without it. */
   readonly store?: StoreLocation | undefined;
+  /** The URL by which other servers reach this one; where it listens without it. */
+  readonly advertise?: string | undefined;
   /** Whom to trust and who we are at etcd. */
   readonly storeTls?: EtcdTls | undefined;
   /** For tests, in the place of what opens the store. */
-  readonly openStore?: (options: SqliteStoreOptions) => Store;
+  readonly openStore?: (options: SqliteStoreOptions) => Store | Promise<Store>;
   /** Simulated nodes in this process; with any, OVN is simulated as well. */
   readonly simulate: number;
   /** How much users may have in flight; the defaults without it. */
@@ -134,39 +139,35 @@ async function compose(
   const nowMs = context.nowMs;
   const authority = await CertificateAuthority.open({ directory: at('ca'), nowMs, randomBytes });
   const caFingerprint = authority.fingerprint;
+  await shareAuthority(context.store, caFingerprint);
   const tokens = new Tokens({ store: context.store, nowMs, randomBytes, caFingerprint });
   const downloader = new Downloader({ clock });
   const library = await Library.open({ directory: at('images'), downloader });
   onStop(() => library.close());
   const world = await openWorld(options);
   if (world !== undefined) onStop(() => world.stop());
-  const nb = world?.connectNorthbound() ?? connectNorthbound(options);
-  onStop(() => nb.close());
-  const control = startControl({ ...options, context, tokens, library, northbound: nb });
-  onStop(() => control.stop());
+  const duty = new LeaderDuty({
+    ...{ context, tokens, library, clock, log, random: options.random },
+    connectNorthbound: () => world?.connectNorthbound() ?? connectNorthbound(options),
+  });
+  const { store } = context;
+  const onChange = (): void => relay.changed();
+  const leadership = createLeadership({ store, clock, log, newId, onChange });
+  const { certificatePem: caPem } = authority;
+  const relay = new Relay({ leadership, caPem, keyPair: await authority.peerPair(), log });
   const audit = new AuditLog(context, log);
+  const parts = { context, authority, tokens, audit, library, duty, leadership, relay };
+  onStop(() => leadership.stop());
   onStop(() => audit.stop());
-  const api = await startApi(options, { context, authority, tokens, audit, library, control });
+  const api = await startApi(options, parts);
   onStop(() => api.close());
-  onStop(
-    startHousekeeping({
-      forget: async () => {
-        await sweepRequests(context.store, clock.nowMs());
-        await forgetOperations(context);
-        await tokens.sweep();
-        await audit.forget();
-      },
-      clock,
-      log,
-      keyPair: () => serverKeyPair(options, authority),
-      setKeyPair: (keyPair) => api.setKeyPair(keyPair),
-    }),
-  );
+  onStop(() => relay.close());
+  await leadership.start(options.advertise ?? endpointFor(api), duty.lead);
+  onStop(keepHouse(options, parts, api));
   const profilePath = at('profile.json');
-  const caCertificate = authority.certificatePem;
   const profile = {
     endpoint: endpointFor(api),
-    caCertificate,
+    caCertificate: caPem,
     token: await ensureToken(tokens, profilePath),
   };
   await writeProfile(profilePath, profile);
@@ -174,10 +175,28 @@ async function compose(
   const { endpoints } = api;
   const { version } = options;
   log.info('the control plane is up', { endpoints, profile: profilePath, version });
-  const parts = { context, control, library };
   const simulation = world && (await simulate(options, world, parts));
   if (simulation !== undefined) onStop(() => simulation.stop());
   return { endpoints, profile, profilePath, simulation };
+}
+
+/** Begins what is to be done now and then; what is for all servers is done by the leader. */
+function keepHouse(options: ServerOptions, parts: ApiParts, api: ApiServer): () => void {
+  const { clock, log } = options;
+  const { context, authority, tokens, audit, leadership } = parts;
+  return startHousekeeping({
+    forget: async () => {
+      if (!leadership.isLeading) return;
+      await sweepRequests(context.store, clock.nowMs());
+      await forgetOperations(context);
+      await tokens.sweep();
+      await audit.forget();
+    },
+    clock,
+    log,
+    keyPair: () => serverKeyPair(options, authority),
+    setKeyPair: (keyPair) => api.setKeyPair(keyPair),
+  });
 }
 
 async function openContext(
@@ -189,7 +208,7 @@ async function openContext(
   const path = join(dataDirectory, 'server.db');
   const location = options.store ?? { kind: 'sqlite', path };
   const store =
-    options.openStore?.({ path, nowMs }) ??
+    (await options.openStore?.({ path, nowMs })) ??
     (await openStore(location, { tls: options.storeTls, clock, log }));
   onStop(() => store.close());
   await refuseCopying(store);
@@ -221,17 +240,21 @@ interface ApiParts {
   readonly tokens: Tokens;
   readonly audit: AuditLog;
   readonly library: Library;
-  readonly control: Control;
+  readonly duty: LeaderDuty;
+  readonly leadership: Leadership;
+  readonly relay: Relay;
 }
 
 async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiServer> {
-  const { context, authority, tokens } = parts;
+  const { context, authority, tokens, leadership, relay } = parts;
   return startApiServer({
     addresses: options.listen.map(parseListenAddress),
     keyPair: await serverKeyPair(options, authority),
     caPem: authority.certificatePem,
     routes: (router) => register(router, parts),
     auth: authInterceptor({ tokens, context, log: options.log, audit: parts.audit }),
+    refuse: leaderInterceptor({ isLeading: () => leadership.isLeading }),
+    relay: (...arrived) => relay.take(...arrived),
     load: new Load(options.load ?? loadLimitsDefault, options.random),
     clock: options.clock,
     log: options.log,
@@ -250,7 +273,7 @@ function serverKeyPair(options: ServerOptions, authority: CertificateAuthority):
 }
 
 function register(router: ConnectRouter, parts: ApiParts): void {
-  const { context, authority, tokens, library, control } = parts;
+  const { context, authority, tokens, library, duty } = parts;
   const { types, view, validate } = context;
   registerResources(router, context, [
     ...shortLivedTokenMethods(tokens),
@@ -261,13 +284,13 @@ function register(router: ConnectRouter, parts: ApiParts): void {
     types,
     sinks: new Map([['image', imageUploads(library)]]),
     resourceOf: (type, id) => view.get(type, id),
-    poke: control.poke,
+    poke: duty.poke,
   });
   registerUploads(router, uploads, validate);
   router.service(
     AgentService,
     createAgentService({
-      hub: control.hub,
+      hub: duty.hub,
       nodeOf: (call) => {
         const caller = callerOf(call);
         if (caller.kind !== 'node') throw new Error('the permission agent.connect let a user in');
@@ -286,13 +309,13 @@ async function openWorld({ simulate, clock, random }: ServerOptions): Promise<Wo
 async function simulate(
   options: ServerOptions,
   world: World,
-  parts: Pick<ApiParts, 'context' | 'control' | 'library'>,
+  parts: Pick<ApiParts, 'context' | 'duty' | 'library'>,
 ): Promise<Simulation> {
-  const { context, control, library } = parts;
+  const { context, duty, library } = parts;
   const simulation = new Simulation({
     ...options,
     world,
-    hub: control.hub,
+    hub: duty.hub,
     types: context.types,
     lookup: context.view,
     directory: join(options.dataDirectory, 'simulate'),

@@ -50,6 +50,7 @@ const renewBeforeDays = 30;
 /** Clocks of hosts may be behind by this much. */
 const skewMs = 60 * 60 * 1000;
 const agentPrefix = 'node:';
+const peerName = 'server';
 
 /** The authority. */
 export class CertificateAuthority {
@@ -125,6 +126,18 @@ export class CertificateAuthority {
     return pem(certificate);
   }
 
+  /** A key and a client certificate by which other servers of the installation know this one. */
+  async peerPair(): Promise<KeyPair> {
+    const keys = await generateKeys();
+    const certificate = await this.#sign({
+      subject: `CN=${peerName}`,
+      publicKey: keys.publicKey,
+      days: undefined,
+      extensions: [new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth])],
+    });
+    return { keyPem: await exportKey(keys.privateKey), certificatePem: pem(certificate) };
+  }
+
   #isGood({ certificatePem }: KeyPair, wanted: readonly string[]): boolean {
     const certificate = new X509Certificate(certificatePem);
     const alternative = certificate.getExtension(SubjectAlternativeNameExtension);
@@ -167,6 +180,9 @@ export class CertificateAuthority {
 export function nodeOfCommonName(name: string | undefined): string | undefined {
   return name?.startsWith(agentPrefix) ? name.slice(agentPrefix.length) : undefined;
 }
+
+/** Whether a client certificate's common name stands for a server of the installation. */
+export const isServerCommonName = (name: string | undefined): boolean => name === peerName;
 
 async function createAuthority(options: AuthorityOptions): Promise<KeyPair> {
   const keys = await generateKeys();

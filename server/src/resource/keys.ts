@@ -4,6 +4,9 @@
  */
 import type { TypeName } from './resource.js';
 
+/** The fingerprint of the installation's certificate authority, where several servers share it. */
+export const authorityKey = 'installation/ca';
+
 /** Every record: `r/<type>/<id>` → the resource. */
 export const recordPrefix = 'r/';
 

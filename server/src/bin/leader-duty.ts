@@ -1,0 +1,78 @@
+/**
+ * What the server that leads does and the others don't: the loop with its drivers, OVN's northbound
+ * and the agents' streams. It begins with each term and ends with it; no effect outlasts the term.
+ */
+import type { AgentHub } from '../api/agent-hub.js';
+import { noLeader } from '../api/relay.js';
+import type { Log } from '../log.js';
+import type { Poke } from '../reconcile/driver.js';
+import { leadershipLost } from '../store/etcd/errors.js';
+import type { Lead, Term } from '../store/leadership.js';
+import type { OvsdbApi } from '../wire/ovsdb/api.js';
+import type { Northbound } from '../wire/ovsdb/northbound.js';
+import { type Control, type ControlOptions, startControl } from './compose-control.js';
+
+/** What the duty works with: all of the control part but what is of one term. */
+export interface LeaderDutyOptions extends Omit<ControlOptions, 'northbound'> {
+  readonly connectNorthbound: () => OvsdbApi<Northbound>;
+  readonly log: Log;
+}
+
+/** The duty of the server that leads. */
+export class LeaderDuty {
+  readonly #options: LeaderDutyOptions;
+  #control: Control | undefined;
+
+  constructor(options: LeaderDutyOptions) {
+    this.#options = options;
+  }
+
+  /** The agents' streams of the present term. */
+  readonly hub: Pick<AgentHub, 'serve'> = {
+    serve: (...call) => {
+      if (this.#control === undefined) throw noLeader();
+      return this.#control.hub.serve(...call);
+    },
+  };
+
+  /** Asks for attention to a resource, where this server leads. */
+  readonly poke: Poke = (key) => this.#control?.poke(key);
+
+  /** Begins the duty of a term. */
+  readonly lead: Lead = async (term) => {
+    const { context, connectNorthbound } = this.#options;
+    const northbound = connectNorthbound();
+    const control = startControl({
+      ...this.#options,
+      context: { ...context, store: term.store },
+      northbound: within(term, northbound),
+    });
+    this.#control = control;
+    return {
+      stop: async () => {
+        this.#control = undefined;
+        // What is under way ends in peace, unless another one may act already.
+        if (!term.isValid()) northbound.close();
+        await control.stop();
+        northbound.close();
+      },
+    };
+  };
+}
+
+/** The same northbound for a term: no transaction begins after it. */
+function within(term: Term, northbound: OvsdbApi<Northbound>): OvsdbApi<Northbound> {
+  return {
+    database: northbound.database,
+    get connected() {
+      return northbound.connected;
+    },
+    async transact(operations) {
+      if (!term.isValid()) throw leadershipLost();
+      return northbound.transact(operations);
+    },
+    monitor: (request) => northbound.monitor(request),
+    onConnection: (listener) => northbound.onConnection(listener),
+    close: () => northbound.close(),
+  };
+}
