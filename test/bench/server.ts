@@ -200,9 +200,9 @@ async function watch(options: {
 
 /** A list of all machines page by page, and what they cost in memory. */
 async function benchMachines({ connect, ask }: Api): Promise<void> {
-  const before = await ask({ name: 'memory' });
+  const [before, liveBefore] = [await ask({ name: 'memory' }), await ask({ name: 'live' })];
   const recordBytes = await ask({ name: 'fill', count: machines });
-  const after = await ask({ name: 'memory' });
+  const [after, liveAfter] = [await ask({ name: 'memory' }), await ask({ name: 'live' })];
   const floorMs = await ask({ name: 'list' });
   const client = await connect();
   for (const orderBy of ['', 'name']) {
@@ -227,9 +227,10 @@ async function benchMachines({ connect, ask }: Api): Promise<void> {
   const figures = { unit: 'MiB', floor: records / mebibyte };
   print({ name: `server_memory_${machines}_vms`, value: after / mebibyte, ...figures });
   print({ name: 'server_memory_after_lists', value: listed / mebibyte, ...figures });
-  const perMachine = (after - before) / machines / 1024;
-  const floor = recordBytes / 1024;
-  print({ name: 'server_memory_per_vm', value: perMachine, unit: 'KiB', floor });
+  const perMachine = (bytes: number): number => bytes / machines / 1024;
+  const each = { unit: 'KiB', floor: recordBytes / 1024 };
+  print({ name: 'server_memory_per_vm', value: perMachine(after - before), ...each });
+  print({ name: 'server_memory_live_per_vm', value: perMachine(liveAfter - liveBefore), ...each });
 }
 
 /** Not by decoding the page: that would be the client's time. */

@@ -75,15 +75,16 @@ const nothing = new Uint8Array();
 
 /** A resource as it is answered, in two parts. */
 function shownRecord(type: ResourceType, record: RecordEntry): [Uint8Array, Uint8Array] {
-  if (hasEncodedSecret(type.message, record.value)) {
+  const { value } = record;
+  if (hasEncodedSecret(type.message, value)) {
     const shown = withoutSecrets(type, decodeRecord(type, record));
     return [toBinary(type.message, shown), nothing];
   }
   const { etag, revision } = type.header;
   const tail = new BinaryWriter();
   if (record.revision !== 0n) tail.tag(revision, WireType.Varint).uint64(record.revision);
-  if ((findEncoded(record.value, etag)?.length ?? 0) === 0) {
+  if ((findEncoded(value, etag)?.length ?? 0) === 0) {
     tail.tag(etag, WireType.LengthDelimited).string(String(record.revision));
   }
-  return [record.value, tail.finish()];
+  return [value, tail.finish()];
 }

@@ -8,10 +8,11 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Access } from '../decide/access.js';
 import type { LimiError } from '../resource/error.js';
 import { typePrefix } from '../resource/keys.js';
-import { nameInRecord, type RecordEntry } from '../resource/record.js';
+import { nameInRecord } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import type { View, ViewRecord } from '../view/view.js';
+import type { View } from '../view/view.js';
+import { ViewRecord } from '../view/view-record.js';
 import { type ApiContext, freshen } from './api-context.js';
 import { allOf, type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
 import { type Order, parseOrder, sortRecords } from './order.js';
@@ -96,11 +97,11 @@ function snapshotsOf({ view, clock }: ApiContext): Snapshots {
 }
 
 /** Where a page ends: it holds so many, or as many bytes as clients take in one message. */
-function endOfPage(records: readonly RecordEntry[], begin: number, count: number): number {
+function endOfPage(records: readonly ViewRecord[], begin: number, count: number): number {
   let bytes = 0;
   const most = Math.min(begin + count, records.length);
   for (let end = begin; end < most; end += 1) {
-    bytes += records[end]?.value.length ?? 0;
+    bytes += records[end]?.length ?? 0;
     if (bytes > pageBytesMax && end > begin) return end;
   }
   return most;
@@ -161,8 +162,8 @@ async function everything(
   let from: string | undefined;
   do {
     const page = await store.list({ prefix, limit: storePageMax, from, revision: wanted });
-    for (const { key, value, revision } of page.entries) {
-      records.push({ id: key.slice(prefix.length), value, revision });
+    for (const entry of page.entries) {
+      records.push(new ViewRecord(entry.key.slice(prefix.length), entry));
     }
     from = page.next;
   } while (from !== undefined);

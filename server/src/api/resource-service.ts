@@ -9,7 +9,7 @@ import { decodeShared } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutSecrets } from '../resource/strip.js';
 import type { MethodFields, ResourceType, WriteMethods } from '../resource/type-registry.js';
-import type { ViewRecord } from '../view/view.js';
+import type { ViewRecord } from '../view/view-record.js';
 import { type ApiContext, freshen, mustFind } from './api-context.js';
 import { callerOf, callIn, contextOf } from './caller.js';
 import { connectionOf } from './connection.js';

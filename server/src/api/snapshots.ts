@@ -4,7 +4,7 @@
  * longer here is made anew from the store's history.
  */
 import type { Cancel, Clock } from '../reconcile/clock.js';
-import type { ViewRecord } from '../view/view.js';
+import type { ViewRecord } from '../view/view-record.js';
 
 /** A list at a revision. */
 export interface Snapshot {

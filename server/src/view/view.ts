@@ -10,12 +10,13 @@ import type { ViewChange } from '../reconcile/loop.js';
 import { LimiError } from '../resource/error.js';
 import { nameKey, parseRecordKey, recordPrefix } from '../resource/keys.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
-import { decodeRecord, decodeShared, nameKeyOf, type RecordEntry } from '../resource/record.js';
+import { decodeRecord, decodeShared, nameKeyOf } from '../resource/record.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Entry, Store, WatchBatch } from '../store/store.js';
 import { Decoded, decodedMaxDefault } from './decoded.js';
 import { ReferenceIndex } from './reference-index.js';
+import { ViewRecord } from './view-record.js';
 
 /** What a view works with. */
 export interface ViewOptions {
@@ -28,11 +29,6 @@ export interface ViewOptions {
   readonly claimsOf?: (type: TypeName, resource: AnyResource) => readonly string[];
   /** How many resources of a type stay decoded; 16,384 without it. */
   readonly decodedMax?: number;
-}
-
-/** A resource as bytes, with its id. */
-export interface ViewRecord extends RecordEntry {
-  readonly id: string;
 }
 
 /** The resources of a type. */
@@ -248,8 +244,7 @@ export class View implements AdmissionLookup {
     if (before !== undefined) decoded.forget(before);
     if (entry === undefined || resource === undefined) records.delete(key.id);
     else {
-      const { value, revision } = entry;
-      const record: ViewRecord = { id: key.id, value, revision };
+      const record = new ViewRecord(key.id, entry);
       records.set(key.id, record);
       decoded.get(record, () => resource);
     }
