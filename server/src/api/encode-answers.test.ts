@@ -9,11 +9,17 @@ import {
 } from '@bufbuild/protobuf';
 import { EventType } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { behaviorOf, isPlainValue, writeField } from '../resource/field-access.js';
-import { decodeRecord, encodeRecord, type RecordEntry } from '../resource/record.js';
+import {
+  committed,
+  decodeRecord,
+  encodeRecord,
+  entryOf,
+  type RecordEntry,
+} from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutSecrets } from '../resource/strip.js';
 import { contractTypes, type ResourceType } from '../resource/type-registry.js';
-import { encodeEvent, encodePage } from './encode-answers.js';
+import { encodeEvent, encodeOne, encodePage } from './encode-answers.js';
 
 const depthMax = 6;
 
@@ -111,6 +117,21 @@ describe.each(contractTypes.types.map((type) => [type.type, type] as const))('%s
     }
     const empty = encodePage(type, [], { nextPageToken: '', revision: 3n });
     expect(fromBinary(method.output, empty)).toEqual(create(method.output, { revision: 3n }));
+  });
+
+  it('is in the answer to a write as its message is', () => {
+    const { method, response } = type.methods.get;
+    for (const resource of [full(type), { ...full(type), etag: '' }]) {
+      encodeRecord(type, resource);
+      const stored = committed(resource, 8n);
+      const record = entryOf(stored);
+      if (record === undefined) throw new Error('nothing is known of what was committed');
+      const expected = create(method.output, {
+        [response.localName]: withoutSecrets(type, stored),
+      });
+      expect(fromBinary(method.output, encodeOne(type, response, record))).toEqual(expected);
+    }
+    expect(entryOf(committed(full(type), 8n))).toBeUndefined();
   });
 
   it('is in an event as its message is, encoded once for all watchers', () => {

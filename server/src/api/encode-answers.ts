@@ -31,6 +31,17 @@ export function encodePage(
   return writer.raw(toBinary(method.output, create(method.output, rest))).finish();
 }
 
+/** A response that has one resource, and nothing else. */
+export function encodeOne(
+  type: ResourceType,
+  response: DescField,
+  record: RecordEntry,
+): Uint8Array {
+  const writer = new BinaryWriter();
+  writeRecord(writer, response, { type, record });
+  return writer.finish();
+}
+
 /** What a watch tells, without the resource. */
 interface EventFacts {
   readonly type: EventType;

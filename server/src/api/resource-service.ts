@@ -5,7 +5,7 @@
  */
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import { decodeShared } from '../resource/record.js';
+import { decodeShared, entryOf } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import { withoutSecrets } from '../resource/strip.js';
 import type { MethodFields, ResourceType, WriteMethods } from '../resource/type-registry.js';
@@ -15,7 +15,7 @@ import { callerOf, callIn, contextOf } from './caller.js';
 import { connectionOf } from './connection.js';
 import { createResource, type Stored } from './create-resource.js';
 import { deleteResource } from './delete-resource.js';
-import { encodeEvent, encodePage } from './encode-answers.js';
+import { encodeEvent, encodeOne, encodePage } from './encode-answers.js';
 import { encodedBy } from './encoded.js';
 import { readMask } from './field-mask.js';
 import { listResources } from './list-resources.js';
@@ -219,6 +219,12 @@ function answer(
   { response }: Pick<MethodFields, 'response'>,
   { resource, verdict }: Stored,
 ) {
-  const shown = withoutSecrets(type, resource);
-  return { [response.localName]: shown, ...(verdict !== undefined && { verdict }) };
+  const told = {
+    get [response.localName]() {
+      return withoutSecrets(type, resource);
+    },
+    ...(verdict !== undefined && { verdict }),
+  };
+  const record = verdict === undefined ? entryOf(resource) : undefined;
+  return record ? encodedBy(told, () => encodeOne(type, response, record)) : told;
 }

@@ -20,10 +20,14 @@ export type RecordWrite =
   | { readonly kind: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly kind: 'delete'; readonly key: string };
 
-/** A resource's bytes. The header's `revision` isn't in them. */
+const encoded = new WeakMap<AnyResource, Uint8Array>();
+
+/** A resource's bytes, which must not be changed. The header's `revision` isn't in them. */
 export function encodeRecord(type: ResourceType, resource: AnyResource): Uint8Array {
   const record: AnyResource = { ...resource, revision: 0n };
-  return toBinary(type.message, record);
+  const value = toBinary(type.message, record);
+  encoded.set(resource, value);
+  return value;
 }
 
 /** The resource in an entry of the store, with its revision. */
@@ -39,8 +43,16 @@ export function decodeRecord(type: ResourceType, entry: RecordEntry): AnyResourc
  */
 export function committed<R extends AnyResource>(resource: R, revision: bigint | undefined): R {
   if (revision === undefined) return resource;
-  return { ...resource, revision, etag: resource.etag || String(revision) };
+  const stored = { ...resource, revision, etag: resource.etag || String(revision) };
+  const value = encoded.get(resource);
+  if (value !== undefined) entries.set(stored, { value, revision });
+  return stored;
 }
+
+const entries = new WeakMap<AnyResource, RecordEntry>();
+
+/** The entry that a resource was committed as; undefined for one that came about otherwise. */
+export const entryOf = (resource: AnyResource): RecordEntry | undefined => entries.get(resource);
 
 /** The name of the resource in an entry, without decoding the rest. */
 export function nameInRecord({ header }: ResourceType, { value }: RecordEntry): string {

@@ -147,10 +147,11 @@ export class SqliteDatabase {
 
   /**
    * Writes one key as part of a commit; the event, or undefined where there was nothing to delete.
+   * What is known to be absent isn't looked up.
    */
-  write(write: Write, revision: number): StoreEvent | undefined {
+  write(write: Write, revision: number, isAbsent: boolean): StoreEvent | undefined {
     const { key } = write;
-    const before = this.#one('previous', key);
+    const before = isAbsent ? undefined : this.#one('previous', key);
     const previousId = (before?.['id'] ?? null) as number | null;
     const deleted = write.kind === 'delete' ? 1 : 0;
     const value = write.kind === 'put' ? write.value : null;

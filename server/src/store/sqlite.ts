@@ -192,9 +192,11 @@ class SqliteStore implements Store {
     const newest = this.#revision + commits.length;
     if (writes.length === 0) return { ok: true, revision: BigInt(newest) };
     const revision = newest + 1;
+    // Each key is written once, so what a requirement found absent is so until its own write.
+    const absent = new Set(require.map((one) => (one.kind === 'absent' ? one.key : undefined)));
     const events: StoreEvent[] = [];
     for (const write of writes) {
-      const event = this.#database.write(write, revision);
+      const event = this.#database.write(write, revision, absent.has(write.key));
       if (event !== undefined) events.push(event);
     }
     commits.push({ revision: BigInt(revision), events });
