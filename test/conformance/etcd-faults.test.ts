@@ -7,6 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../server/src/bin/effects.js';
 import { type EtcdStore, openEtcdStore } from '../../server/src/store/etcd/etcd.js';
+import { EtcdLeadership } from '../../server/src/store/etcd/leadership.js';
+import type { Term } from '../../server/src/store/leadership.js';
 import type { StoreEvent } from '../../server/src/store/store.js';
 import { until } from '../harness/wait.js';
 import { type EtcdMember, hasEtcd, RealEtcd } from './real-etcd.js';
@@ -96,16 +98,56 @@ describeEtcd('etcd of three members', () => {
     60_000,
   );
 
+  test.each(faults)(
+    'keeps who leads in office when its leader is $name',
+    async (fault) => {
+      const victim = await etcd.leader();
+      const others = etcd.endpoints.filter((endpoint) => endpoint !== victim.endpoint);
+      store = await open([victim.endpoint, ...others]);
+      let changes = 0;
+      const leadership = new EtcdLeadership({
+        store,
+        timers: systemClock,
+        monotonicMs: () => performance.now(),
+        id: randomUUID(),
+        onChange: () => {
+          changes += 1;
+        },
+        onFailure: () => undefined,
+      });
+      let term: Term | undefined;
+      await leadership.start('https://127.0.0.1:1', async (begun) => {
+        term = begun;
+        return { stop: async () => undefined };
+      });
+      try {
+        await until('it leads', 10_000, () => leadership.isLeading || undefined);
+        const before = changes;
+        await fault.begin(etcd, victim);
+        await delay(faultMs);
+        await fault.end(etcd, victim);
+        const put = { kind: 'put', key: 'led', value: bytes('1') } as const;
+        expect((await term?.store.commit({ require: [], writes: [put] }))?.ok).toBe(true);
+        expect(changes).toBe(before);
+        expect(term?.isValid()).toBe(true);
+      } finally {
+        await leadership.stop();
+      }
+      await etcd.ready();
+    },
+    60_000,
+  );
+
   test('says that it is unavailable without a majority, and goes on with one', async () => {
     store = await open(etcd.endpoints);
     const [first, second] = etcd.members;
     await Promise.all([first?.kill(), second?.kill()]);
     const write = { require: [], writes: [{ kind: 'put', key: 'k', value: bytes('1') } as const] };
-    await expect(store.commit(write)).rejects.toMatchObject({
-      reason: expect.stringMatching(/^STORE_(UNAVAILABLE|OUTCOME_UNKNOWN)$/),
-      retryable: true,
-    });
-    await expect(store.get('k')).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
+    const reason = expect.stringMatching(/^STORE_(UNAVAILABLE|OUTCOME_UNKNOWN)$/);
+    await Promise.all([
+      expect(store.commit(write)).rejects.toMatchObject({ reason, retryable: true }),
+      expect(store.get('k')).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' }),
+    ]);
     first?.start();
     second?.start();
     await until('writes go on', 30_000, async () => (await store.commit(write)).ok || undefined);

@@ -37,9 +37,11 @@ testEtcd(
       });
       expect((await store.commit({ require: [], writes: [put('a')] })).ok).toBe(true);
       await store.close();
-      for (const tls of [undefined, { ca: authority }]) {
-        await expect(open(tls)).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
-      }
+      await Promise.all(
+        [undefined, { ca: authority }].map((tls) =>
+          expect(open(tls)).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' }),
+        ),
+      );
     } finally {
       await etcd.stop();
       rmSync(folder, { recursive: true });

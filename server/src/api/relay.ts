@@ -18,6 +18,7 @@ import { VmFleetService } from '@limiquantix/proto/compute/v1/vm_fleet_service_p
 import { UploadService } from '@limiquantix/proto/resource/v1/upload_service_pb.js';
 import type { KeyPair } from '../identity/certificate-authority.js';
 import type { Log } from '../log.js';
+import type { Clock } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import type { Leadership } from '../store/leadership.js';
 import { peerOfStream, relayHeaders } from './connection.js';
@@ -28,9 +29,12 @@ export interface RelayOptions {
   readonly caPem: string;
   /** The certificate by which the leader knows this server. */
   readonly keyPair: KeyPair;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
+/** A leader that answers no ping for this long is not reached; it is asked as often. */
+const pingMs = 5_000;
 const windowBytes = 1024 * 1024;
 const noLeaderRetryMs = 1_000;
 
@@ -101,7 +105,7 @@ export class Relay {
       return this.#session;
     }
     this.close();
-    const { caPem, keyPair, log } = this.#options;
+    const { caPem, clock, keyPair, log } = this.#options;
     const session = connect(url, {
       ca: caPem,
       key: keyPair.keyPem,
@@ -116,10 +120,32 @@ export class Relay {
     session.on('goaway', () => {
       if (this.#session === session) this.#session = undefined;
     });
+    keepPinging(session, clock);
     this.#session = session;
     this.#sessionUrl = url;
     return session;
   }
+}
+
+/** Ends a session whose other end has fallen silent. */
+function keepPinging(session: ClientHttp2Session, clock: Clock): void {
+  let isAnswered = true;
+  const look = (): void => {
+    if (session.destroyed) return;
+    if (!isAnswered) {
+      session.destroy();
+      return;
+    }
+    isAnswered = session.connecting;
+    if (!session.connecting) {
+      session.ping((error) => {
+        isAnswered = error === null;
+      });
+    }
+    cancel = clock.after(pingMs, look);
+  };
+  let cancel = clock.after(pingMs, look);
+  session.on('close', () => cancel());
 }
 
 interface Call {

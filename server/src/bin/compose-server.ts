@@ -154,7 +154,7 @@ async function compose(
   const onChange = (): void => relay.changed();
   const leadership = createLeadership({ store, clock, log, newId, onChange });
   const { certificatePem: caPem } = authority;
-  const relay = new Relay({ leadership, caPem, keyPair: await authority.peerPair(), log });
+  const relay = new Relay({ leadership, caPem, keyPair: await authority.peerPair(), clock, log });
   const audit = new AuditLog(context, log);
   const parts = { context, authority, tokens, audit, library, duty, leadership, relay };
   onStop(() => leadership.stop());
