@@ -7,6 +7,8 @@ import type { Store, Write } from '../../server/src/store/store.js';
 import type { Implementation } from './store-implementations.js';
 import { present, put, text } from './store-suite.js';
 
+jest.setTimeout(30_000);
+
 const pairs = present.flatMap((from) => present.map((to) => ({ from, to })));
 
 describe.each(pairs)('from $from.name to $to.name', ({ from, to }) => {

@@ -10,6 +10,7 @@ import type { Requirement, StoreEvent, Write } from '../../server/src/store/stor
 import { present, put, revisionOf, text, useStore } from './store-suite.js';
 
 const seed = Number(process.env['STORE_SEED'] ?? Date.now() % 1_000_000);
+jest.setTimeout(30_000);
 process.stderr.write(`stores: STORE_SEED=${seed}\n`);
 
 describe.each(present)('store $name', (implementation) => {
@@ -64,6 +65,8 @@ describe.each(present)('store $name', (implementation) => {
       if (!result.ok) throw new Error('a commit without conditions failed');
       return result.revision;
     });
+    // Another change, for a watcher that had the last one before its writer had the answer.
+    await on.write([put('c/end')]);
     await watching;
     stop.abort();
     const order = [...states.keys()].sort((a, b) => Number(a - b));

@@ -6,6 +6,8 @@ import type { CommitResult, Requirement, Write } from '../../server/src/store/st
 import { until } from '../harness/wait.js';
 import { bytes, present, put, revisionOf, text, useStore } from './store-suite.js';
 
+jest.setTimeout(30_000);
+
 describe.each(present)('store $name', (implementation) => {
   const on = useStore(implementation);
 

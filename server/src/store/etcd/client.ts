@@ -4,7 +4,7 @@
  * begin anew with it. A call that only reads, or that may be made twice, is repeated until its
  * deadline; a call that writes is made once, and who made it finds out what came of it.
  */
-import { type Client, createClient, type Transport } from '@connectrpc/connect';
+import { type Client, createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import {
   KV,
@@ -16,6 +16,7 @@ import {
 } from '@limiquantix/proto/etcd/rpc_pb.js';
 import { LimiError } from '../../resource/error.js';
 import { isRefusal, toLimiError, unavailable } from './errors.js';
+import { withPlainUnary } from './unary.js';
 
 /** Timers that are handed in. */
 export interface Timers {
@@ -74,7 +75,9 @@ export class EtcdClient {
   #isClosed = false;
 
   constructor(connection: EtcdConnection, timers: Timers) {
-    this.#members = connection.endpoints.map((endpoint) => connect(endpoint, connection.tls));
+    this.#members = connection.endpoints.map((endpoint) =>
+      connect(endpoint, connection.tls, timers),
+    );
     this.#timers = timers;
   }
 
@@ -179,7 +182,7 @@ export interface CallOptions {
   readonly timeoutMs: number;
 }
 
-function connect(endpoint: string, tls: EtcdTls | undefined): Member {
+function connect(endpoint: string, tls: EtcdTls | undefined, timers: Timers): Member {
   const url = `${tls === undefined ? 'http' : 'https'}://${endpoint}`;
   const { ca, cert, key } = tls ?? {};
   const session = new Http2SessionManager(
@@ -192,7 +195,11 @@ function connect(endpoint: string, tls: EtcdTls | undefined): Member {
       ...(key === undefined ? {} : { key }),
     },
   );
-  const transport: Transport = createGrpcTransport({ baseUrl: url, sessionManager: session });
+  const transport = withPlainUnary({
+    transport: createGrpcTransport({ baseUrl: url, sessionManager: session }),
+    session,
+    timers,
+  });
   return {
     url,
     kv: createClient(KV, transport),
