@@ -11,6 +11,7 @@ import { Code, ConnectError, type ConnectRouter, type Interceptor } from '@conne
 import type { KeyPair } from '../identity/certificate-authority.js';
 import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
+import { noTelemetry, type Telemetry } from '../telemetry.js';
 import { valuesOfRequest, valuesOfStream } from './connection.js';
 import { errorInterceptor } from './errors.js';
 import { recordMethods, type ServedMethod } from './grpc/methods.js';
@@ -18,6 +19,7 @@ import { createGrpcServer, type ServeStream } from './grpc/serve.js';
 import { type ListenAddress, listen } from './listen.js';
 import { type Load, loadInterceptor } from './load.js';
 import { createRpcHandler, type NodeRequest, type NodeResponse } from './rpc-adapter.js';
+import { telemetryInterceptor } from './telemetry-interceptor.js';
 
 /** What the server works with. */
 export interface ApiServerOptions {
@@ -38,6 +40,8 @@ export interface ApiServerOptions {
   readonly load: Load;
   readonly clock: Clock;
   readonly log: Log;
+  /** Takes how calls end; nobody without it. */
+  readonly telemetry?: Telemetry | undefined;
   /** A new word for an error that is only told in the log. */
   readonly newId: () => string;
 }
@@ -110,7 +114,8 @@ interface Handlers {
 function createHandlers(options: ApiServerOptions, shutdownSignal: AbortSignal): Handlers {
   const { auth, caPem, clock, load, log, refuse } = options;
   const limits = { readMaxBytes: requestBytesMax, writeMaxBytes: responseBytesMax };
-  const first = [errorInterceptor(options), ...(refuse === undefined ? [] : [refuse])];
+  const measure = telemetryInterceptor(options.telemetry ?? noTelemetry);
+  const first = [measure, errorInterceptor(options), ...(refuse === undefined ? [] : [refuse])];
   const interceptors = [...first, auth, loadInterceptor(load)];
   let methods: ReadonlyMap<string, ServedMethod> = new Map();
   const serve = createRpcHandler({

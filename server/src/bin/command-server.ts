@@ -23,6 +23,7 @@ interface ServerCommandOptions extends StoreTlsOptions {
   readonly ovnNb?: string;
   readonly simulate: number;
   readonly writeProfile?: string;
+  readonly metricsListen?: string;
   readonly requestsMax: number;
   readonly watchesMax: number;
   readonly logLevel: LogLevel;
@@ -50,6 +51,7 @@ export function serverCommand(cli: Cli): Command {
       advertise: options.advertise,
       northbound: options.ovnNb,
       simulate: options.simulate,
+      metricsListen: options.metricsListen,
       load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
       writeProfileTo: options.writeProfile,
       clock: systemClock,
@@ -86,6 +88,10 @@ function withOptions(command: Command): Command {
     .option('--ovn-nb <remote>', "OVN's northbound: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT")
     .option('--simulate <count>', 'run this many simulated nodes in the process', parseCount(1), 0)
     .option('--write-profile <file>', 'write the profile for clients to this file as well')
+    .option(
+      '--metrics-listen <address>',
+      'host:port for /metrics (Prometheus), /healthz and /readyz by plain HTTP (default: none)',
+    )
     .option(
       '--requests-max <count>',
       'requests of users that are served at once',

@@ -33,6 +33,7 @@ import type { Driver, Poke } from '../reconcile/driver.js';
 import { FailureLog } from '../reconcile/failure-log.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
 import { createReport } from '../reconcile/report.js';
+import type { Telemetry } from '../telemetry.js';
 import type { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
@@ -47,12 +48,16 @@ export interface ControlOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Takes how the loop's passes end. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** The control part, at work. */
 export interface Control {
   readonly hub: AgentHub;
   readonly poke: Poke;
+  /** Keys that wait for the loop or are in its hands. */
+  readonly queueDepth: () => number;
   stop(): Promise<void>;
 }
 
@@ -85,6 +90,7 @@ export function startControl(options: ControlOptions): Control {
     report: createReport({ types, writer, clock, poke, failures }),
     clock,
     random,
+    telemetry: options.telemetry,
     logFailure: (key, generation, error) => failures.failed(key, generation, error),
   });
   const follow = (change: ViewChange): void => {
@@ -99,6 +105,7 @@ export function startControl(options: ControlOptions): Control {
   return {
     hub,
     poke,
+    queueDepth: () => loop.depth,
     async stop() {
       unfollow();
       projects.stop();

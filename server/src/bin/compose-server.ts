@@ -51,8 +51,10 @@ import { createWorld, type World } from '../simulate/world.js';
 import { refuseCopying } from '../store/copy.js';
 import type { EtcdTls } from '../store/etcd/client.js';
 import type { Leadership } from '../store/leadership.js';
+import { measuredStore } from '../store/measured.js';
 import type { SqliteStoreOptions } from '../store/sqlite.js';
 import type { Store } from '../store/store.js';
+import type { Telemetry } from '../telemetry.js';
 import { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
@@ -61,8 +63,10 @@ import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
 import { createLeadership, shareAuthority } from './compose-leadership.js';
 import { newId } from './effects.js';
 import { LeaderDuty } from './leader-duty.js';
+import { createMetrics } from './metrics.js';
 import { openStore, type StoreLocation } from './open-store.js';
 import { type Profile, readProfile, writeProfile } from './profile.js';
+import { tellMetrics } from './tell-metrics.js';
 
 /** How a control plane is made. */
 export interface ServerOptions {
@@ -86,6 +90,8 @@ export interface ServerOptions {
   readonly openStore?: (options: SqliteStoreOptions) => Store | Promise<Store>;
   /** Simulated nodes in this process; with any, OVN is simulated as well. */
   readonly simulate: number;
+  /** Where to tell metrics and readiness by HTTP; nowhere without it. */
+  readonly metricsListen?: string | undefined;
   /** How much users may have in flight; the defaults without it. */
   readonly load?: LoadLimits;
   /** A further file for the clients' profile. */
@@ -135,11 +141,15 @@ async function compose(
   const { dataDirectory, clock, log } = options;
   const at = (name: string): string => join(dataDirectory, name);
   await mkdir(dataDirectory, { recursive: true, mode: directoryMode });
-  const context = await openContext(options, onStop);
+  const metrics = createMetrics(options.version);
+  const { telemetry } = metrics;
+  const store = await openOwnStore(options);
+  onStop(() => store.close());
+  const context = await openContext(options, measuredStore(store, telemetry), onStop);
   const nowMs = context.nowMs;
   const authority = await CertificateAuthority.open({ directory: at('ca'), nowMs, randomBytes });
   const caFingerprint = authority.fingerprint;
-  await shareAuthority(context.store, caFingerprint);
+  await shareAuthority(store, caFingerprint);
   const tokens = new Tokens({ store: context.store, nowMs, randomBytes, caFingerprint });
   const downloader = new Downloader({ clock });
   const library = await Library.open({ directory: at('images'), downloader });
@@ -147,16 +157,15 @@ async function compose(
   const world = await openWorld(options);
   if (world !== undefined) onStop(() => world.stop());
   const duty = new LeaderDuty({
-    ...{ context, tokens, library, clock, log, random: options.random },
+    ...{ context, tokens, library, clock, log, random: options.random, telemetry },
     connectNorthbound: () => world?.connectNorthbound() ?? connectNorthbound(options),
   });
-  const { store } = context;
   const onChange = (): void => relay.changed();
   const leadership = createLeadership({ store, clock, log, newId, onChange });
   const { certificatePem: caPem } = authority;
   const relay = new Relay({ leadership, caPem, keyPair: await authority.peerPair(), clock, log });
   const audit = new AuditLog(context, log);
-  const parts = { context, authority, tokens, audit, library, duty, leadership, relay };
+  const parts = { context, authority, tokens, audit, library, duty, leadership, relay, telemetry };
   onStop(() => leadership.stop());
   onStop(() => audit.stop());
   const api = await startApi(options, parts);
@@ -164,6 +173,8 @@ async function compose(
   onStop(() => relay.close());
   await leadership.start(options.advertise ?? endpointFor(api), duty.lead);
   onStop(keepHouse(options, parts, api));
+  const told = await tellMetrics(options, metrics, parts);
+  onStop(() => told?.close());
   const profilePath = at('profile.json');
   const profile = {
     endpoint: endpointFor(api),
@@ -199,18 +210,22 @@ function keepHouse(options: ServerOptions, parts: ApiParts, api: ApiServer): () 
   });
 }
 
-async function openContext(
-  options: ServerOptions,
-  onStop: (end: () => Promise<void> | void) => void,
-): Promise<ApiContext> {
-  const { dataDirectory, clock, log, random } = options;
+async function openOwnStore(options: ServerOptions): Promise<Store> {
+  const { dataDirectory, clock, log } = options;
   const nowMs = (): number => clock.nowMs();
   const path = join(dataDirectory, 'server.db');
   const location = options.store ?? { kind: 'sqlite', path };
-  const store =
-    (await options.openStore?.({ path, nowMs })) ??
-    (await openStore(location, { tls: options.storeTls, clock, log }));
-  onStop(() => store.close());
+  const given = await options.openStore?.({ path, nowMs });
+  return given ?? openStore(location, { tls: options.storeTls, clock, log });
+}
+
+async function openContext(
+  options: ServerOptions,
+  store: Store,
+  onStop: (end: () => Promise<void> | void) => void,
+): Promise<ApiContext> {
+  const { clock, log, random } = options;
+  const nowMs = (): number => clock.nowMs();
   await refuseCopying(store);
   const types = contractTypes;
   const onFailure = (err: unknown): void => log.error('the view lost the store', { err });
@@ -243,6 +258,7 @@ interface ApiParts {
   readonly duty: LeaderDuty;
   readonly leadership: Leadership;
   readonly relay: Relay;
+  readonly telemetry: Telemetry;
 }
 
 async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiServer> {
@@ -258,6 +274,7 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
     load: new Load(options.load ?? loadLimitsDefault, options.random),
     clock: options.clock,
     log: options.log,
+    telemetry: parts.telemetry,
     newId: context.newId,
   });
 }

@@ -8,6 +8,8 @@ import type { Log } from '../log.js';
 import type { Poke } from '../reconcile/driver.js';
 import { leadershipLost } from '../store/etcd/errors.js';
 import type { Lead, Term } from '../store/leadership.js';
+import { measuredStore } from '../store/measured.js';
+import { noTelemetry } from '../telemetry.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
 import { type Control, type ControlOptions, startControl } from './compose-control.js';
@@ -35,16 +37,23 @@ export class LeaderDuty {
     },
   };
 
+  /** Keys that wait for the loop of the present term; 0 where another server leads. */
+  readonly queueDepth = (): number => this.#control?.queueDepth() ?? 0;
+
+  /** Whether a node's agent is connected to this server in the present term. */
+  readonly isConnected = (nodeId: string): boolean =>
+    this.#control?.hub.isConnected(nodeId) ?? false;
+
   /** Asks for attention to a resource, where this server leads. */
   readonly poke: Poke = (key) => this.#control?.poke(key);
 
   /** Begins the duty of a term. */
   readonly lead: Lead = async (term) => {
-    const { context, connectNorthbound } = this.#options;
+    const { context, connectNorthbound, telemetry } = this.#options;
     const northbound = connectNorthbound();
     const control = startControl({
       ...this.#options,
-      context: { ...context, store: term.store },
+      context: { ...context, store: measuredStore(term.store, telemetry ?? noTelemetry) },
       northbound: within(term, northbound),
     });
     this.#control = control;

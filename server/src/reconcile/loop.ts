@@ -7,6 +7,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
+import { noTelemetry, type Telemetry } from '../telemetry.js';
 import type { Clock, Random } from './clock.js';
 import type { Driver, Lookup, SupportsTriggers } from './driver.js';
 import { WorkQueue, type WorkResult } from './queue.js';
@@ -32,6 +33,8 @@ export interface LoopOptions {
    * logged.
    */
   readonly logFailure: (key: ResourceKey, generation: bigint, error: unknown) => void;
+  /** Takes how passes end; nobody without it. */
+  readonly telemetry?: Telemetry | undefined;
   /** Keys in work at once; 64 without it. */
   readonly concurrencyMax?: number;
 }
@@ -62,7 +65,7 @@ export class Loop {
       concurrencyMax: options.concurrencyMax ?? concurrencyDefault,
       backoffFirstMs,
       backoffMaxMs,
-      work: (key) => this.#work(key),
+      work: (key) => this.#measured(key),
     });
   }
 
@@ -114,6 +117,15 @@ export class Loop {
     const owner = (change.resource ?? change.previous)?.owner;
     if (owner?.type === type) keys.push({ type, id: owner.id });
     return keys;
+  }
+
+  async #measured(key: ResourceKey): Promise<WorkResult> {
+    const telemetry = this.#options.telemetry ?? noTelemetry;
+    const beganMs = telemetry.nowMs();
+    const result = await this.#work(key);
+    const { type } = key;
+    telemetry.reconciled({ type, outcome: result.kind, ms: telemetry.nowMs() - beganMs });
+    return result;
   }
 
   async #work(key: ResourceKey): Promise<WorkResult> {
