@@ -101,9 +101,9 @@ export class Relay {
   }
 
   #sessionTo(url: string): ClientHttp2Session {
-    if (this.#session !== undefined && !this.#session.destroyed && this.#sessionUrl === url) {
-      return this.#session;
-    }
+    const known = this.#session;
+    const isOpen = known !== undefined && !known.destroyed && !known.closed;
+    if (isOpen && this.#sessionUrl === url) return known;
     this.close();
     const { caPem, clock, keyPair, log } = this.#options;
     const session = connect(url, {
