@@ -4,7 +4,7 @@
  */
 import { Readiness } from '@limiquantix/proto/resource/v1/options_pb.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
-import { isObject, type ObjectValue } from '../value/value.js';
+import { hasUnknown, isObject, type ObjectValue } from '../value/value.js';
 import type { Api, WaitQuestion, WaitResult } from './api.js';
 import { type Attempt, apiDiagnostics } from './api-diagnostics.js';
 import { type Diagnostic, problem } from './diagnostic.js';
@@ -121,8 +121,22 @@ async function update(
 ): Promise<Applied> {
   const attempt: Attempt = { verb: 'update', name: String(planned['name']) };
   const mask = updateMask(shape, prior, planned);
-  // Only what the provider keeps to itself changed, or how something is written.
-  if (mask.length === 0) return { state: planned, private: kept, diagnostics: [] };
+  const end = (last: AnyResource, diagnostics: Diagnostic[]): Applied => ({
+    state: stateOf(shape, planned, last),
+    private: privateOf(kept, shape, last, diagnostics),
+    diagnostics,
+  });
+  const waiting = (resource: AnyResource): WaitQuestion => {
+    return { resource, until: 'ready', timeoutMs: timeoutMs(planned, 'update') };
+  };
+  if (mask.length === 0) {
+    // Only what the provider keeps to itself changed, or how something is written.
+    if (!hasUnknown(planned)) return { state: planned, private: kept, diagnostics: [] };
+    // What it follows was changed: it is on its way already.
+    const found = await api.get(shape, String(prior['id']));
+    if (found === undefined) return { state: null, private: {}, diagnostics: [] };
+    return waitFor(shape, attempt, waiting(found), api, (last) => last ?? found, end);
+  }
   const { message } = resourceToMessage(shape, withSecrets(shape.object, planned, config ?? {}));
   message.id = String(prior['id']);
   let updated: AnyResource;
@@ -131,19 +145,9 @@ async function update(
   } catch (error) {
     return { state: prior, private: kept, diagnostics: apiDiagnostics(shape, attempt, error) };
   }
-  const end = (last: AnyResource, diagnostics: Diagnostic[]): Applied => ({
-    state: stateOf(shape, planned, last),
-    private: privateOf(kept, shape, last, diagnostics),
-    diagnostics,
-  });
   const touchesSpec = mask.some((path) => path.startsWith(`${shape.specField.name}.`));
   if (!touchesSpec || shape.options.readiness === Readiness.STORED) return end(updated, []);
-  const waiting: WaitQuestion = {
-    resource: updated,
-    until: 'ready',
-    timeoutMs: timeoutMs(planned, 'update'),
-  };
-  return waitFor(shape, attempt, waiting, api, (last) => last ?? updated, end);
+  return waitFor(shape, attempt, waiting(updated), api, (last) => last ?? updated, end);
 }
 
 async function remove(

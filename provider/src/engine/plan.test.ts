@@ -269,3 +269,19 @@ test('a machine made from a template may have interfaces that its own spec does 
   const later = await plan({ ...made, ...observed }, { ...made, labels: record([['a', 'b']]) });
   expect(isUnknown(nic(later, 'lan'))).toBe(false);
 });
+
+test('a resource whose template changes in the same plan is shown as changed, and nothing else of it', async () => {
+  const fleet = shapeOf('vm_fleet');
+  const config = whole(fleet.object, { name: 'web', replicas: 2, template_id: 't' });
+  const prior = { ...config, id: 'f', project_id: 'default', status: record([['phase', 'ready']]) };
+  const question = { prior, config, private: {} };
+  const effects = { files: memoryFiles({}), newRequestId: () => 'r' };
+  const still = await planResource(fleet, question, effects);
+  expect(still.planned?.['status']).toEqual(prior.status);
+  const isChanging = (id: string): boolean => id === 't';
+  const follows = await planResource(fleet, question, { ...effects, isChanging });
+  const { status, ...rest } = follows.planned ?? {};
+  expect(isUnknown(status ?? null) || status).not.toEqual(prior.status);
+  expect(rest).toMatchObject({ name: 'web', replicas: 2, template_id: 't', id: 'f' });
+  expect(follows).toMatchObject({ replace: [], diagnostics: [], changesSpec: false });
+});

@@ -39,6 +39,8 @@ export interface Plan {
   readonly replace: readonly AttributePath[];
   readonly private: PrivateState;
   readonly diagnostics: readonly Diagnostic[];
+  /** Whether what is wanted of a resource that is there changes. */
+  readonly changesSpec: boolean;
 }
 
 /** What planning needs from outside. */
@@ -48,13 +50,15 @@ export interface PlanEffects {
   readonly newRequestId: () => string;
   /** The most that the provider's configuration allows a change to cost; undefined for all. */
   readonly disruptionLimit?: Disruption | undefined;
+  /** Whether the same plan changes what is wanted of the resource with an id. */
+  readonly isChanging?: ((id: string) => boolean) | undefined;
 }
 
 /** Plans to create, change or delete a resource. */
 export async function planResource(
   shape: ResourceShape,
   { prior, config, private: kept }: PlanQuestion,
-  { files, newRequestId, disruptionLimit }: PlanEffects,
+  { files, newRequestId, disruptionLimit, isChanging }: PlanEffects,
 ): Promise<Plan> {
   if (config === null) return planDeletion(shape, prior, kept);
   const written = withoutSecrets(shape.object, config);
@@ -68,9 +72,12 @@ export async function planResource(
   for (const { name } of shape.own) planned[name] = written[name] ?? null;
   const changed = prior === null ? [] : changes(shape.object.attributes, prior, planned);
   const isSpecChanged = prior === null || changed.some((change) => isSpec(shape, change));
-  planned['status'] = isSpecChanged
-    ? planStatus(shape, { prior, planned, mayMove: changed.some(moves) })
-    : (prior?.['status'] ?? null);
+  // What it follows changes it as well, and apply waits until it has followed.
+  const follows = shape.followed.some((name) => isChanging?.(String(planned[name])) === true);
+  planned['status'] =
+    isSpecChanged || follows
+      ? planStatus(shape, { prior, planned, mayMove: changed.some(moves) })
+      : (prior?.['status'] ?? null);
   return {
     planned,
     replace: changed.filter(({ replaces }) => replaces).map(({ path }) => path),
@@ -84,6 +91,7 @@ export async function planResource(
       ...shrinkDiagnostics(changed),
       ...disruptionDiagnostics({ shape, changed, planned, providerLimit: disruptionLimit }),
     ],
+    changesSpec: prior !== null && isSpecChanged,
   };
 }
 
@@ -96,6 +104,7 @@ function planDeletion(shape: ResourceShape, prior: ObjectValue | null, kept: Pri
     planned: null,
     replace: [],
     private: kept,
+    changesSpec: false,
     diagnostics: isProtected
       ? [problem('A protected resource would be deleted', detail, [{ attribute: 'protected' }])]
       : [],

@@ -37,6 +37,8 @@ export interface ResourceShape {
   readonly object: ObjectShape;
   /** Whether local files may be named in the spec, to be uploaded. */
   readonly hasUploads: boolean;
+  /** Names of the spec's attributes that refer to resources whose changes it follows. */
+  readonly followed: readonly string[];
 }
 
 /** The prefix of every type's name in Terraform. */
@@ -89,6 +91,7 @@ export function resourceShape(message: DescMessage, service: DescService): Resou
     own,
     object: objectShape(message, attributes),
     hasUploads: hasUploads(spec),
+    followed: spec.attributes.filter(({ behavior }) => behavior.followed).map(({ name }) => name),
   };
 }
 

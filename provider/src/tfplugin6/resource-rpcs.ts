@@ -105,7 +105,9 @@ async function plan(
   request: Ask<'planResourceChange'>,
 ): Promise<Answer<'planResourceChange'>> {
   const shape = await session.resource(request.typeName);
-  const nothing = nothingToPlan(shape, request);
+  // What another resource follows may change in the same plan.
+  const mayFollow = shape.followed.length > 0 && session.changing.size > 0;
+  const nothing = mayFollow ? undefined : nothingToPlan(shape, request);
   if (nothing !== undefined) return nothing;
   const { type } = shape.object;
   const kept = request.plannedPrivate.length > 0 ? request.plannedPrivate : request.priorPrivate;
@@ -114,8 +116,11 @@ async function plan(
     config: isNull(request.proposedNewState) ? null : decodeObject(request.config, type),
     private: decodePrivate(kept),
   };
-  const effects = { ...session.effects, disruptionLimit: session.disruptionLimit };
+  const { disruptionLimit, changing } = session;
+  const isChanging = (id: string): boolean => changing.has(id);
+  const effects = { ...session.effects, disruptionLimit, isChanging };
   const planned = await planResource(shape, question, effects);
+  if (planned.changesSpec) changing.add(String(question.prior?.['id']));
   const api = session.apiIfKnown;
   const judged = api === undefined ? [] : await session.judge.judge(shape, question, planned, api);
   return {

@@ -42,6 +42,9 @@ export class Session {
   /** What plans would come to. */
   readonly judge: PlanJudge;
 
+  /** The resources whose spec this process has planned to change, by their ids. */
+  readonly changing = new Set<string>();
+
   /** How to make useless what ephemeral resources have opened, by what Terraform keeps of each. */
   private readonly open = new Map<string, () => Promise<void>>();
 

@@ -84,7 +84,8 @@ function heedPolicies(
 ): readonly Breach[] {
   const policies = view.list<Policy>('policy');
   if (policies.length === 0) return [];
-  const breaches = plan.changes.flatMap((change) => breachesOf(policies, change));
+  const intents = plan.changes.filter(({ resource, previous }) => previous?.etag !== resource.etag);
+  const breaches = intents.flatMap((change) => breachesOf(policies, change));
   const denial = denialOf(breaches);
   if (denial !== undefined) {
     const denying = breaches.filter(({ isDenied }) => isDenied).map(({ policy }) => policy);
