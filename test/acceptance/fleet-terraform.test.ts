@@ -4,7 +4,7 @@
  */
 import { type VmFleet, VmFleetPhase } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
 import { PowerState, type VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
-import { base, flat } from '../harness/configuration.js';
+import { base, flat, template } from '../harness/configuration.js';
 import { SimulatedInstallation } from '../harness/simulated-installation.js';
 
 jest.setTimeout(240_000);
@@ -16,24 +16,7 @@ beforeAll(async () => {
 afterAll(() => installation.down());
 
 const fleet = (replicas: number, memoryMib: number): string => `
-resource "limiquantix_vm_template" "worker" {
-  name = "worker"
-  vm = {
-    cpu    = { cores = 1 }
-    memory = { size_mib = ${memoryMib} }
-    disks = {
-      root = {
-        volume = {
-          pool_id  = limiquantix_storage_pool.local.id
-          size_gib = 1
-          image_id = limiquantix_image.guest.id
-        }
-      }
-    }
-    nics     = { lan = { port = { network_id = limiquantix_network.lan.id } } }
-    wait_for = { guest_agent = true }
-  }
-}
+${template({ name: 'worker', memoryMib })}
 resource "limiquantix_vm_fleet" "workers" {
   name        = "workers"
   replicas    = ${replicas}

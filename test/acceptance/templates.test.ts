@@ -3,7 +3,7 @@
  * gives, don't follow it, and what is wrong is said at the field that it is about.
  */
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
-import { base, flat } from '../harness/configuration.js';
+import { base, flat, template } from '../harness/configuration.js';
 import { SimulatedInstallation } from '../harness/simulated-installation.js';
 
 jest.setTimeout(180_000);
@@ -14,28 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => installation.down());
 
-const template = (memoryMib: number): string => `
-resource "limiquantix_vm_template" "base" {
-  name = "base"
-  vm = {
-    cpu    = { cores = 1 }
-    memory = { size_mib = ${memoryMib} }
-    disks = {
-      root = {
-        volume = {
-          pool_id  = limiquantix_storage_pool.local.id
-          size_gib = 1
-          image_id = limiquantix_image.guest.id
-        }
-      }
-    }
-    nics = { lan = { port = { network_id = limiquantix_network.lan.id } } }
-    provisioning = { cloud_init = { user_data = "#cloud-config\\nhostname: {{param.host}}\\n" } }
-    wait_for     = { guest_agent = true }
-  }
-  parameters = { host = { allowed_pattern = "^[a-z]+$" } }
-}
-`;
+const withHost = (memoryMib: number): string =>
+  template({
+    name: 'base',
+    memoryMib,
+    machine:
+      'provisioning = { cloud_init = { user_data = "#cloud-config\\nhostname: {{param.host}}\\n" } }',
+    attributes: 'parameters = { host = { allowed_pattern = "^[a-z]+$" } }',
+  });
 const machine = (host: string, attributes = ''): string => `
 resource "limiquantix_vm" "web" {
   name   = "web"
@@ -51,12 +37,12 @@ const theMachine = async (): Promise<VirtualMachine> => {
 };
 
 test('a machine from a template runs with what that gives, and does not follow it', async () => {
-  const terraform = await installation.terraform(base + template(256) + machine('Web'));
+  const terraform = await installation.terraform(base + withHost(256) + machine('Web'));
   const refused = await terraform.expect(1, 'apply', '-auto-approve', '-no-color');
   expect(flat(refused.output)).toMatch(/must match \^\[a-z\]\+\$; got "Web"/);
   expect(await installation.list('vm')).toEqual([]);
 
-  terraform.write('main.tf', base + template(256) + machine('web'));
+  terraform.write('main.tf', base + withHost(256) + machine('web'));
   await terraform.apply();
   expect(await terraform.plan()).toMatchObject({ code: 0 });
   expect(await terraform.outputs()).toEqual({ address: expect.stringMatching(/^10\.20\.0\./) });
@@ -65,14 +51,14 @@ test('a machine from a template runs with what that gives, and does not follow i
   expect(whole?.provisioning?.cloudInit?.userData).toBe('#cloud-config\nhostname: web\n');
   expect(before.status?.guestInfo?.agentConnected).toBe(true);
 
-  terraform.write('main.tf', base + template(512) + machine('web'));
+  terraform.write('main.tf', base + withHost(512) + machine('web'));
   await terraform.apply();
   expect(await terraform.plan()).toMatchObject({ code: 0 });
   const after = await theMachine();
   expect(after.generation).toBe(before.generation);
   expect(after.status?.resolvedSpec?.memory?.sizeMib).toBe(256n);
 
-  terraform.write('main.tf', base + template(512) + machine('web', 'memory = { size_mib = 384 }'));
+  terraform.write('main.tf', base + withHost(512) + machine('web', 'memory = { size_mib = 384 }'));
   await terraform.apply();
   expect((await theMachine()).status?.resolvedSpec).toMatchObject({
     memory: { sizeMib: 384n },

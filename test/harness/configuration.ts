@@ -85,3 +85,36 @@ resource "limiquantix_volume" "${name}" {
 export function flat(output: string): string {
   return output.replace(/[│╷╵]/g, ' ').replace(/\s+/g, ' ');
 }
+
+/** A template of machines like those of `machine`, for which the guest's agent is waited for. */
+export function template(options: {
+  readonly name: string;
+  readonly memoryMib: number;
+  /** More of the machine, and of the template: HCL. */
+  readonly machine?: string;
+  readonly attributes?: string;
+}): string {
+  const { name, memoryMib, machine: more = '', attributes = '' } = options;
+  return `
+resource "limiquantix_vm_template" "${name}" {
+  name = "${name}"
+  vm = {
+    cpu    = { cores = 1 }
+    memory = { size_mib = ${memoryMib} }
+    disks = {
+      root = {
+        volume = {
+          pool_id  = limiquantix_storage_pool.local.id
+          size_gib = 1
+          image_id = limiquantix_image.guest.id
+        }
+      }
+    }
+    nics     = { lan = { port = { network_id = limiquantix_network.lan.id } } }
+    wait_for = { guest_agent = true }
+    ${more}
+  }
+  ${attributes}
+}
+`;
+}

@@ -78,13 +78,13 @@ export class PlanJudge {
   #question(
     shape: ResourceShape,
     { prior, config }: PlanQuestion,
-    { planned, replace }: Plan,
+    { planned, replace, follows }: Plan,
   ): JudgeQuestion | undefined {
     if (planned === null || (prior !== null && replace.length > 0)) {
       return prior === null ? undefined : { kind: 'delete', id: String(prior['id']) };
     }
     const whole = withSecrets(shape.object, planned, config ?? {});
-    if (prior !== null) return updateQuestion(shape, prior, whole);
+    if (prior !== null) return updateQuestion(shape, prior, whole, follows);
     const { message, issues } = resourceToMessage(shape, knownPart(shape.object, whole));
     const isWhole = issues.length === 0 && this.#effects.check(shape.message, message).length === 0;
     return isWhole ? { kind: 'create', resource: message } : undefined;
@@ -148,6 +148,7 @@ function updateQuestion(
   shape: ResourceShape,
   prior: ObjectValue,
   planned: ObjectValue,
+  follows: readonly string[],
 ): JudgeQuestion | undefined {
   const open = new Set(
     Object.entries(planned).flatMap(([name, value]) => (hasUnknown(value) ? [name] : [])),
@@ -156,6 +157,9 @@ function updateQuestion(
     const [first, second] = path.split('.');
     return !open.has(first === shape.specField.name ? (second ?? '') : (first ?? ''));
   });
+  // Where nothing of its own changes, it is asked whether it can follow what does.
+  const followed = follows.map((name) => `${shape.specField.name}.${name}`);
+  if (paths.length === 0) paths.push(...followed);
   if (paths.length === 0) return undefined;
   const { message, issues } = resourceToMessage(shape, planned);
   if (issues.length > 0) return undefined;

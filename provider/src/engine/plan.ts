@@ -41,6 +41,8 @@ export interface Plan {
   readonly diagnostics: readonly Diagnostic[];
   /** Whether what is wanted of a resource that is there changes. */
   readonly changesSpec: boolean;
+  /** Names of attributes that refer to what changes in the same plan, and changes this with it. */
+  readonly follows: readonly string[];
 }
 
 /** What planning needs from outside. */
@@ -73,9 +75,9 @@ export async function planResource(
   const changed = prior === null ? [] : changes(shape.object.attributes, prior, planned);
   const isSpecChanged = prior === null || changed.some((change) => isSpec(shape, change));
   // What it follows changes it as well, and apply waits until it has followed.
-  const follows = shape.followed.some((name) => isChanging?.(String(planned[name])) === true);
+  const follows = shape.followed.filter((name) => isChanging?.(String(planned[name])) === true);
   planned['status'] =
-    isSpecChanged || follows
+    isSpecChanged || follows.length > 0
       ? planStatus(shape, { prior, planned, mayMove: changed.some(moves) })
       : (prior?.['status'] ?? null);
   return {
@@ -92,6 +94,7 @@ export async function planResource(
       ...disruptionDiagnostics({ shape, changed, planned, providerLimit: disruptionLimit }),
     ],
     changesSpec: prior !== null && isSpecChanged,
+    follows: prior === null ? [] : follows,
   };
 }
 
@@ -105,6 +108,7 @@ function planDeletion(shape: ResourceShape, prior: ObjectValue | null, kept: Pri
     replace: [],
     private: kept,
     changesSpec: false,
+    follows: [],
     diagnostics: isProtected
       ? [problem('A protected resource would be deleted', detail, [{ attribute: 'protected' }])]
       : [],

@@ -15,8 +15,8 @@ import {
   subjectOf,
 } from '../decide/audit.js';
 import type { Log } from '../log.js';
-import type { Cancel } from '../reconcile/clock.js';
 import { type ApiContext, commitPlan } from './api-context.js';
+import { GatheredLog, oldestBeyond } from './gathered-log.js';
 import { newHeader } from './header.js';
 import { WritePlan } from './write-plan.js';
 
@@ -53,31 +53,31 @@ function planEvent(context: ApiContext, plan: WritePlan, recorded: Recorded): vo
 /** Records what has no transaction of its own, and forgets what is too old or too much. */
 export class AuditLog {
   readonly #context: ApiContext;
-  readonly #log: Log;
-  #pending: Recorded[] = [];
-  #dropped = 0;
-  #timer: Cancel | undefined;
-  #writing: Promise<void> | undefined;
+  readonly #gathered: GatheredLog<Recorded>;
 
   /** With the context of the system, which leaves no events of its own. */
   constructor(context: ApiContext, log: Log) {
     this.#context = context;
-    this.#log = log;
+    this.#gathered = new GatheredLog({
+      clock: context.clock,
+      log,
+      what: 'audit events',
+      gatherMs,
+      pendingMax,
+      batchMax: writesMax,
+      write: (batch) => this.#write(batch),
+    });
   }
 
   /** Records a call. */
   record(author: Author, code: Code | undefined, subject?: AuditSubject): void {
     const outcome = code === undefined ? 'ok' : snake(Code[code]);
-    if (this.#pending.length >= pendingMax) this.#dropped += 1;
-    else this.#pending.push({ author, outcome, subject });
-    this.#schedule();
+    this.#gathered.add({ author, outcome, subject });
   }
 
   /** Writes what waits, and ends. */
-  async stop(): Promise<void> {
-    this.#timer?.();
-    await this.#writing;
-    while (this.#pending.length > 0) await this.#write();
+  stop(): Promise<void> {
+    return this.#gathered.flush();
   }
 
   /** Forgets what is too old or too much; call it now and then. */
@@ -96,49 +96,25 @@ export class AuditLog {
 
   #surplus(): readonly AuditEvent[] {
     const nowMs = this.#context.nowMs();
-    const all = [...this.#context.view.list<AuditEvent>('audit_event')].sort(byId);
+    const all = this.#context.view.list<AuditEvent>('audit_event');
     const isOld = ({ createdAt }: AuditEvent) =>
       createdAt !== undefined && timestampMs(createdAt) + keptMs < nowMs;
     const old = all.filter(isOld);
     const kept = all.filter((event) => !isOld(event));
-    const refusals = kept.filter(isRefusal);
-    const washed = refusals.slice(0, Math.max(0, refusals.length - auditEventsMax / 2));
+    const washed = oldestBeyond(kept.filter(isRefusal), auditEventsMax / 2);
     const gone = new Set(washed);
     const rest = kept.filter((event) => !gone.has(event));
-    return [...old, ...washed, ...rest.slice(0, Math.max(0, rest.length - auditEventsMax))];
+    return [...old, ...washed, ...oldestBeyond(rest, auditEventsMax)];
   }
 
-  #schedule(): void {
-    if (this.#timer !== undefined || this.#writing !== undefined) return;
-    this.#timer = this.#context.clock.after(gatherMs, () => {
-      this.#timer = undefined;
-      this.#writing = this.#write().finally(() => {
-        this.#writing = undefined;
-        if (this.#pending.length > 0) this.#schedule();
-      });
+  async #write(batch: readonly Recorded[]): Promise<void> {
+    await commitPlan(this.#context, () => {
+      const plan = new WritePlan();
+      for (const recorded of batch) planEvent(this.#context, plan, recorded);
+      return { plan };
     });
   }
-
-  async #write(): Promise<void> {
-    const batch = this.#pending.splice(0, writesMax);
-    try {
-      await commitPlan(this.#context, () => {
-        const plan = new WritePlan();
-        for (const recorded of batch) planEvent(this.#context, plan, recorded);
-        return { plan };
-      });
-    } catch (err) {
-      this.#dropped += batch.length;
-      this.#log.error('audit events could not be recorded', { err });
-    }
-    if (this.#dropped === 0) return;
-    this.#log.warn('audit events were not recorded', { count: this.#dropped });
-    this.#dropped = 0;
-  }
 }
-
-/** Ids are made in the order of time. */
-const byId = (a: AuditEvent, b: AuditEvent): number => (a.id < b.id ? -1 : 1);
 
 /** `PermissionDenied` → `permission_denied`. */
 const snake = (name: string): string => name.replaceAll(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();

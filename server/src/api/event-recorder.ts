@@ -14,13 +14,13 @@ import {
 } from '@limiquantix/proto/operations/v1/event_pb.js';
 import { type Happening, happeningOf } from '../decide/event.js';
 import type { Log } from '../log.js';
-import type { Cancel } from '../reconcile/clock.js';
 import type { ViewChange } from '../resource/lookup.js';
 import { patched } from '../resource/patched.js';
 import { ready } from '../resource/ready.js';
 import type { AnyResource, TypeName } from '../resource/resource.js';
 import { type ApiContext, commitPlan } from './api-context.js';
 import { nameOfCaller } from './caller.js';
+import { GatheredLog, oldestBeyond } from './gathered-log.js';
 import { newHeader } from './header.js';
 import { WritePlan } from './write-plan.js';
 
@@ -44,16 +44,20 @@ interface Pending {
 /** Records events. */
 export class EventRecorder {
   readonly #context: ApiContext;
-  readonly #log: Log;
   readonly #off: () => void;
-  #pending: Pending[] = [];
-  #timer: Cancel | undefined;
-  #writing: Promise<void> | undefined;
-  #dropped = 0;
+  readonly #gathered: GatheredLog<Pending>;
 
   constructor(context: ApiContext, log: Log) {
     this.#context = context;
-    this.#log = log;
+    this.#gathered = new GatheredLog({
+      clock: context.clock,
+      log,
+      what: 'events',
+      gatherMs,
+      pendingMax,
+      batchMax: writesMax,
+      write: (batch) => this.#write(batch),
+    });
     this.#off = context.view.onChange((change) => this.#changed(change));
     this.#forgetOrphans();
   }
@@ -61,9 +65,7 @@ export class EventRecorder {
   /** Ends after the commit under way. */
   async stop(): Promise<void> {
     this.#off();
-    this.#timer?.();
-    this.#pending = [];
-    await this.#writing;
+    await this.#gathered.stop();
   }
 
   /** Events of what went when no recorder was there, or just before it ended. */
@@ -73,9 +75,8 @@ export class EventRecorder {
       const [type, id] = [spec?.resourceType ?? '', spec?.resourceId ?? ''];
       if (view.get(type, id) !== undefined) continue;
       const resource = create(types.get(type).message, { id }) as AnyResource;
-      this.#pending.push({ type, resource, happening: undefined });
+      this.#gathered.add({ type, resource, happening: undefined });
     }
-    if (this.#pending.length > 0) this.#schedule();
   }
 
   #changed(change: ViewChange): void {
@@ -84,35 +85,13 @@ export class EventRecorder {
     const subject = resource ?? previous;
     const happening = happeningOf(this.#context.types.get(key.type), change);
     if (subject === undefined || (happening === undefined && resource !== undefined)) return;
-    if (this.#pending.length >= pendingMax) this.#dropped += 1;
-    else this.#pending.push({ type: key.type, resource: subject, happening });
-    this.#schedule();
+    this.#gathered.add({ type: key.type, resource: subject, happening });
   }
 
-  #schedule(): void {
-    if (this.#timer !== undefined || this.#writing !== undefined) return;
-    this.#timer = this.#context.clock.after(gatherMs, () => {
-      this.#timer = undefined;
-      this.#writing = this.#write().finally(() => {
-        this.#writing = undefined;
-        if (this.#pending.length > 0) this.#schedule();
-      });
-    });
-  }
-
-  async #write(): Promise<void> {
-    const batch = this.#pending.splice(0, writesMax);
+  async #write(batch: readonly Pending[]): Promise<void> {
     const { view } = this.#context;
-    try {
-      const { revision } = await commitPlan(this.#context, () => ({ plan: this.#plan(batch) }));
-      if (revision !== undefined) await view.settled(revision);
-    } catch (err) {
-      this.#dropped += batch.length;
-      this.#log.warn('events could not be recorded', { err });
-    }
-    if (this.#dropped === 0) return;
-    this.#log.warn('events were not recorded', { count: this.#dropped });
-    this.#dropped = 0;
+    const { revision } = await commitPlan(this.#context, () => ({ plan: this.#plan(batch) }));
+    if (revision !== undefined) await view.settled(revision);
   }
 
   #plan(batch: readonly Pending[]): WritePlan | undefined {
@@ -126,8 +105,9 @@ export class EventRecorder {
     let count = all.length;
     for (const shelf of bySubject.values()) count += shelf.plan(plan, type);
     if (count > eventsMax) {
-      const oldest = all.filter(({ spec }) => !ids.has(spec?.resourceId ?? '')).sort(byId);
-      for (const event of oldest.slice(0, count - eventsMax)) plan.remove(type, event, []);
+      const others = all.filter(({ spec }) => !ids.has(spec?.resourceId ?? ''));
+      const oldest = oldestBeyond(others, others.length - (count - eventsMax));
+      for (const event of oldest) plan.remove(type, event, []);
     }
     return plan.transaction().writes.length === 0 ? undefined : plan;
   }
@@ -205,8 +185,6 @@ class Shelf {
     return kept.length - this.#stored.size;
   }
 }
-
-const byId = (a: Event, b: Event): number => (a.id < b.id ? -1 : 1);
 
 const byLastSeen = (a: Event, b: Event): number => {
   const [x, y] = [a.status?.lastSeenAt, b.status?.lastSeenAt];

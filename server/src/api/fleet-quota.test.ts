@@ -153,37 +153,44 @@ test('a template is judged by the room and the quota of the fleets that follow i
   const vmFleet = { name: 'web', projectId, spec };
   const id = idOf(await fleets().createVmFleet({ vmFleet }));
   await makeMachines(id, [0, 1, 2, 3]);
+  /** What is said of the template, and then of the fleet, in one plan. */
+  let plans = 0;
   const judge = async (cores: number, sizeMib: bigint) => {
-    const { verdict } = await templates.updateVmTemplate({
+    plans += 1;
+    const inPlan = { validateOnly: true, planId: `p${plans}` };
+    const ofTemplate = await templates.updateVmTemplate({
       vmTemplate: { ...template(cores, sizeMib), id: templateId },
       updateMask: { paths: ['spec.vm'] },
-      validateOnly: true,
+      ...inPlan,
     });
-    return verdict?.shortfalls;
+    const ofFleet = await fleets().updateVmFleet({
+      vmFleet: { ...vmFleet, id },
+      updateMask: { paths: ['spec.template_id'] },
+      ...inPlan,
+    });
+    expect(ofTemplate.verdict?.shortfalls).toEqual([]);
+    const warnings = ofTemplate.verdict?.warnings.map(({ message }) => message) ?? [];
+    return { warnings: warnings.join('; '), lacks: ofFleet.verdict?.shortfalls };
   };
-  expect(await judge(1, 512n)).toEqual([]);
-  expect(await judge(2, 512n)).toMatchObject([
-    { kind: ShortfallKind.QUOTA, quantity: 'vcpus', requested: 4n, available: 2n },
-  ]);
-  expect(await judge(1, 2560n)).toMatchObject([
-    {
-      kind: ShortfallKind.CAPACITY,
-      quantity: 'memory_mib',
-      requested: 4096n,
-      available: 3072n,
-      path: 'spec.vm.memory.size_mib',
-      message: expect.stringContaining(
-        'machines of the fleets that follow it (web) would outgrow their nodes: node-a has 3072 left',
-      ),
-    },
-    { kind: ShortfallKind.QUOTA, quantity: 'memory_mib', requested: 8192n },
-  ]);
+  expect(await judge(1, 512n)).toEqual({ warnings: '', lacks: [] });
+  const path = 'spec.template_id';
+  expect(await judge(2, 512n)).toMatchObject({
+    warnings: expect.stringContaining('as the fleets that follow it are now, project team has 2'),
+    lacks: [{ kind: ShortfallKind.QUOTA, quantity: 'vcpus', requested: 4n, available: 2n, path }],
+  });
+  expect(await judge(1, 2560n)).toMatchObject({
+    warnings: expect.stringContaining('machines of web would outgrow their nodes: node-a has 3072'),
+    lacks: [
+      { kind: ShortfallKind.CAPACITY, quantity: 'memory_mib', requested: 4096n, available: 3072n },
+      { kind: ShortfallKind.QUOTA, quantity: 'memory_mib', requested: 8192n, path },
+    ],
+  });
   // One that is paused follows when it goes on.
   await fleets().updateVmFleet({
     vmFleet: { id, spec: { rollout: { paused: true } } },
     updateMask: { paths: ['spec.rollout'] },
   });
-  expect(await judge(2, 2560n)).toEqual([]);
+  expect(await judge(2, 2560n)).toEqual({ warnings: '', lacks: [] });
 });
 
 test("a template that its fleets can't follow says which and why", async () => {

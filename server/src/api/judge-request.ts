@@ -6,6 +6,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Verdict, VerdictSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import type { Judged } from '../decide/judge.js';
+import { followerJudges } from '../decide/judge-table.js';
 import { poolShortfalls } from '../decide/pool-room.js';
 import type { Account, Amounts } from '../decide/quota.js';
 import { worstDisruption } from '../resource/changes.js';
@@ -99,17 +100,19 @@ async function judge(context: ApiContext, question: Question): Promise<JudgedReq
   const session = context.plans.of(member.caller, member.planId);
   session.forget(subject);
   const planned = plan(within(context, session));
+  const usageOf = (account: Account): Amounts => session.usageOf(account, context.usage);
   if (planned === undefined) {
-    return {
-      resource: previous ?? (create(type.message) as AnyResource),
-      verdict: create(VerdictSchema),
-    };
+    const same = previous ?? (create(type.message) as AnyResource);
+    const of = { type, previous, next: same, usageOf };
+    const { shortfalls = [], warnings = [] } =
+      judgedBy({ ...context, judges: followerJudges }, session, of) ?? {};
+    const verdict = create(VerdictSchema, { shortfalls: [...shortfalls], warnings: [...warnings] });
+    return { resource: same, verdict };
   }
   // Its children would be there as well: they count for where it can be.
   session.keep(subject, draftOf(planned.plan, planned.resource));
   const { id } = planned.resource;
   if (type.type === 'vm') session.capacity.occupancy.release(id);
-  const usageOf = (account: Account): Amounts => session.usageOf(account, context.usage);
   const judged = judgedBy(context, session, { type, previous, next: planned.resource, usageOf });
   const pools = poolShortfalls({
     type: type.type,
@@ -127,7 +130,7 @@ async function judge(context: ApiContext, question: Question): Promise<JudgedReq
 }
 
 function judgedBy(
-  { judges, validate }: ApiContext,
+  { judges, validate }: Pick<ApiContext, 'judges' | 'validate'>,
   session: PlanSession,
   of: {
     readonly type: ResourceType;

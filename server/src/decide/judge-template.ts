@@ -1,6 +1,8 @@
 /**
- * The verdict on a template that changes: whether the fleets that follow it have room and quota to
- * follow. It is told and not refused: what makes room may come with the same apply. Pure.
+ * The verdict on a template that changes, and on each fleet that follows it: whether there is room
+ * and quota to follow. Of the template it is told as a warning, for the fleets may change after it
+ * in the same plan and make room; of a fleet, which is judged after all that, as what is missing.
+ * Pure.
  */
 import { FleetRolloutSchema, type VmFleet } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
 import type { VmTemplate } from '@limiquantix/proto/compute/v1/vm_template_pb.js';
@@ -8,7 +10,7 @@ import type { Project } from '@limiquantix/proto/identity/v1/project_pb.js';
 import { ShortfallKind } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { effective } from '../resource/default-values.js';
 import { LimiError } from '../resource/error.js';
-import { membersOf } from './admit-fleet.js';
+import { membersOf, templateOf } from './admit-fleet.js';
 import type { Capacity } from './capacity.js';
 import { type MachineOf, machinesOf } from './fleet-machine.js';
 import { growthOf } from './fleet-quota.js';
@@ -33,22 +35,49 @@ export function judgeTemplate(input: JudgeInput<VmTemplate>): Judged {
       warnings.push({ path: 'spec.parameters', message });
     } else followers.push(follower);
   }
-  const shortfalls = [...roomShortfalls(input, followers), ...quotaShortfalls(input, followers)];
-  return { nodeId: '', reasons: [], shortfalls, warnings };
+  for (const { path = '', message = '' } of lacksOf(input, followers)) {
+    warnings.push({ path, message: `as the fleets that follow it are now, ${message}` });
+  }
+  return { nodeId: '', reasons: [], shortfalls: [], warnings };
 }
+
+/** Judges a fleet that stays as it is while its template changes. */
+export function judgeFollower(input: JudgeInput<VmFleet>): Judged {
+  const { next: fleet, lookup } = input;
+  const nothing = { nodeId: '', reasons: [], shortfalls: [], warnings: [] };
+  const template = templateOf(fleet, { lookup });
+  if (template === undefined || isPaused(fleet)) return nothing;
+  const path = 'spec.template_id';
+  const follower = follow({ ...input, next: template }, fleet);
+  if (typeof follower === 'string') {
+    return { ...nothing, warnings: [{ path, message: `can't follow its template: ${follower}` }] };
+  }
+  const shortfalls = lacksOf(input, [follower]).map((one) => ({ ...one, path }));
+  return { ...nothing, shortfalls };
+}
+
+type World = Pick<JudgeInput, 'lookup' | 'capacity' | 'usageOf'>;
+
+const lacksOf = (world: World, followers: readonly Follower[]): Judged['shortfalls'] => [
+  ...roomShortfalls(world, followers),
+  ...quotaShortfalls(world, followers),
+];
 
 /** The fleets that the template will change: those that are paused follow when they go on. */
 function followersOf({ next, lookup }: JudgeInput<VmTemplate>): readonly VmFleet[] {
-  return lookup.referrers<VmFleet>('vm_fleet', next.id).filter(({ spec, deletionRequestedAt }) => {
+  return lookup.referrers<VmFleet>('vm_fleet', next.id).filter((fleet) => {
+    const { spec, deletionRequestedAt } = fleet;
     if (spec?.template.case !== 'templateId' || spec.template.value !== next.id) return false;
-    const isPaused = effective(FleetRolloutSchema, spec.rollout, 'paused');
-    return deletionRequestedAt === undefined && !isPaused;
+    return deletionRequestedAt === undefined && !isPaused(fleet);
   });
 }
 
+const isPaused = ({ spec }: VmFleet): boolean =>
+  effective(FleetRolloutSchema, spec?.rollout, 'paused');
+
 /** What a fleet's machines would be; why there is no telling, where its parameters don't fit. */
 function follow(
-  { next: template, validate }: JudgeInput<VmTemplate>,
+  { next: template, validate }: Pick<JudgeInput<VmTemplate>, 'next' | 'validate'>,
   fleet: VmFleet,
 ): Follower | string {
   try {
@@ -69,7 +98,7 @@ const quantities = [
 const nodesShownMax = 4;
 
 function roomShortfalls(
-  { lookup, capacity }: JudgeInput<VmTemplate>,
+  { lookup, capacity }: World,
   followers: readonly Follower[],
 ): Judged['shortfalls'] {
   const growth = new Map<string, Demand>();
@@ -87,7 +116,7 @@ function roomShortfalls(
     const shown = [worst, ...rest].slice(0, nodesShownMax).map(({ text }) => `${text} ${unit}`);
     const more = short.length > nodesShownMax ? ` and ${short.length - nodesShownMax} more` : '';
     const message =
-      `machines of the fleets that follow it (${names}) would outgrow their nodes: ` +
+      `machines of ${names} would outgrow their nodes: ` +
       `${shown.join('; ')}${more}; ask for less, or free the nodes`;
     const { requested, available } = worst;
     return [{ kind: ShortfallKind.CAPACITY, quantity: name, requested, available, path, message }];
@@ -105,7 +134,7 @@ function lackOf(capacity: Capacity, nodeId: string, more: Demand, key: keyof Dem
 }
 
 function quotaShortfalls(
-  { lookup, usageOf }: JudgeInput<VmTemplate>,
+  { lookup, usageOf }: World,
   followers: readonly Follower[],
 ): Judged['shortfalls'] {
   const changes = new Map<string, Amounts>();
