@@ -86,21 +86,35 @@ export class ChangeFeed {
   /** As `Store.watch`. A batch may have no event: its revision tells how far it is complete. */
   async *watch({ prefix, fromRevision, signal }: WatchOptions): AsyncGenerator<WatchBatch> {
     let position = fromRevision;
-    while (!signal.aborted) {
-      this.#history.checkWatchable(position);
-      if (position >= this.#history.newest()) {
-        await this.#nextCommit(signal);
-        continue;
+    let resume = (): void => undefined;
+    // One listener for the watch, not one for each wait: a thousand wait after each commit.
+    const onAbort = (): void => resume();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      while (!signal.aborted) {
+        this.#history.checkWatchable(position);
+        if (position >= this.#history.newest()) {
+          await new Promise<void>((resolve) => {
+            resume = resolve;
+            this.#waiting.add(resolve);
+          });
+          this.#waiting.delete(resume);
+          continue;
+        }
+        for await (const batch of this.#batches({ prefix, fromRevision: position, signal })) {
+          position = batch.revision;
+          yield batch;
+          if (this.reaches(position)) break;
+        }
       }
-      const recent = this.#read(position, prefix);
-      const batches =
-        recent === undefined ? this.#history.replay({ after: position, prefix, signal }) : [recent];
-      for await (const batch of batches) {
-        position = batch.revision;
-        yield batch;
-        if (this.reaches(position)) break;
-      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  #batches({ prefix, fromRevision: after, signal }: WatchOptions) {
+    const recent = this.#read(after, prefix);
+    return recent === undefined ? this.#history.replay({ after, prefix, signal }) : [recent];
   }
 
   /** Events after a position from memory; undefined where memory doesn't reach back so far. */
@@ -132,18 +146,6 @@ export class ChangeFeed {
       else high = middle;
     }
     return low;
-  }
-
-  #nextCommit(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const resume = (): void => {
-        this.#waiting.delete(resume);
-        signal.removeEventListener('abort', resume);
-        resolve();
-      };
-      this.#waiting.add(resume);
-      signal.addEventListener('abort', resume, { once: true });
-    });
   }
 
   #forget(): void {

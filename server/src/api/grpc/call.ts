@@ -202,8 +202,11 @@ class GrpcCall {
 
   #encode(message: object): Buffer {
     const { output } = this.#arrived.served.method;
-    const bytes = encodingOf(message)?.() ?? toBinary(output, normal(output, message));
-    if (bytes.length <= this.#options.writeMaxBytes) return frameOf(bytes);
+    const known = encodingOf(message)?.();
+    const bytes = known ?? toBinary(output, normal(output, message));
+    if (bytes.length <= this.#options.writeMaxBytes) {
+      return known === undefined ? frameOf(bytes) : sharedFrameOf(known);
+    }
     const { writeMaxBytes } = this.#options;
     throw new ConnectError(
       `the answer has ${bytes.length} bytes, and this server sends ${writeMaxBytes} at most`,
@@ -232,6 +235,18 @@ class GrpcCall {
     if (stream.headersSent) stream.end();
     else stream.respond({ ...answerHeaders, ...statusHeaders(error) }, { endStream: true });
   }
+}
+
+const sharedFrames = new WeakMap<Uint8Array, Buffer>();
+
+/** The frame of bytes that may go to many clients, made once. */
+function sharedFrameOf(bytes: Uint8Array): Buffer {
+  let frame = sharedFrames.get(bytes);
+  if (frame === undefined) {
+    frame = frameOf(bytes);
+    sharedFrames.set(bytes, frame);
+  }
+  return frame;
 }
 
 const withTrailers = { waitForTrailers: true, sendDate: false };
