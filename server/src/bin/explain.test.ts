@@ -1,3 +1,4 @@
+import { parseFilter } from '../api/filter.js';
 import { contractTypes } from '../resource/type-registry.js';
 import type { Cli } from './cli.js';
 import { explain, listTypes } from './explain.js';
@@ -50,6 +51,14 @@ it('explains every field of every type, and lists them all', () => {
     expect(explained(type, true).length).toBeGreaterThan(explained(type).split('\n').length);
   }
   expect(outputOf(listTypes).trim().split('\n')).toHaveLength(contractTypes.types.length);
+});
+
+it.each(contractTypes.types)('shows filters that $plural take', (type) => {
+  const filters = [...explained(type.type).matchAll(/--filter '(.*)'$/gm)].map(
+    ([, one = '']) => one,
+  );
+  expect(filters).toHaveLength(2);
+  for (const filter of filters) parseFilter(type, { filter, projectId: '' }, 'list');
 });
 
 it.each([

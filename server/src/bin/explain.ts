@@ -102,7 +102,29 @@ function aboutType(type: ResourceType, style: Style): string[] {
     ]),
     '',
     ...paragraph(comments[message.typeName] ?? ''),
+    '',
+    style.heading('Filters'),
+    ...filterLines(type),
   ];
+}
+
+/** How resources of a type are picked: by terms, and by an expression over the same fields. */
+function filterLines({ plural, status }: ResourceType): string[] {
+  const [word = ''] = phaseWords(status);
+  const [term, expression] =
+    word === ''
+      ? ['name=web', 'name == "web"']
+      : [`status.phase=${word}`, `status.phase == "${word}"`];
+  return [
+    `  limiquantix get ${plural} --filter '${term} AND labels.app=web'`,
+    `  limiquantix get ${plural} --filter '${expression} && !("app" in labels)'`,
+  ];
+}
+
+function phaseWords({ field }: DescMessage): string[] {
+  const desc = field['phase']?.enum;
+  const values = desc?.values.filter(({ number }) => number > 0) ?? [];
+  return desc === undefined ? [] : values.map(({ number }) => enumWord(desc, number));
 }
 
 interface FieldQuestion {
