@@ -6,6 +6,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { relative } from 'node:path';
 
 const results = '.build/test-results.json';
 const given = process.argv.slice(2);
@@ -18,6 +19,11 @@ const runs =
         ['--selectProjects', 'lab', '--runInBand'],
       ];
 
+/** So many of the suites that took longest are named, so that a run stays short enough to be run. */
+const slowestShown = 12;
+const msOfSecond = 1000;
+
+const suites = [];
 const sum = { passed: 0, failed: 0, skipped: 0, generated: 0, isGood: true };
 for (const args of runs) {
   mkdirSync('.build', { recursive: true });
@@ -29,12 +35,23 @@ for (const args of runs) {
   sum.failed += found.numFailedTests + found.numRuntimeErrorTestSuites;
   sum.skipped += found.numPendingTests;
   sum.generated += generatedIn(found);
+  suites.push(...found.testResults);
   sum.isGood &&= status === 0;
 }
+tellSlowest();
 if (sum.skipped > 0) console.log(`${sum.skipped} skipped`);
 if (sum.generated > 0) console.log(`${contract()}, ${sum.generated} test cases made from them`);
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
 process.exit(sum.isGood && sum.failed === 0 ? 0 : 1);
+
+function tellSlowest() {
+  const seconds = ({ startTime, endTime }) => (endTime - startTime) / msOfSecond;
+  const slowest = suites.sort((a, b) => seconds(b) - seconds(a)).slice(0, slowestShown);
+  const lines = slowest.map(
+    (suite) => `${seconds(suite).toFixed(0)} s ${relative('.', suite.name)}`,
+  );
+  if (given.length === 0) console.log(`the slowest suites:\n  ${lines.join('\n  ')}`);
+}
 
 /** Test cases of the suites that are made from the contract's descriptors. */
 function generatedIn({ testResults }) {
