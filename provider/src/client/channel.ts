@@ -15,6 +15,7 @@ import {
 import { isNativeError } from 'node:util/types';
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
+import { frameOf, unframe } from '@limiquantix/proto/grpc/wire.js';
 import { failureIn, failureOfHttp, failureOfReset, GrpcFailure } from './grpc-failure.js';
 
 /** How a call is made. */
@@ -44,7 +45,6 @@ const pingIntervalMs = 15_000;
 /** Lists come in pages of a megabyte and more. */
 const windowBytes = 8 * 1024 * 1024;
 const sessionMemoryMb = 256;
-const prefixBytes = 5;
 
 /** Makes a channel. It connects at the first call, and again where a connection was lost. */
 export function createChannel(options: ChannelOptions): Channel {
@@ -96,7 +96,7 @@ class Connection {
     if (signal.aborted) throw new GrpcFailure('canceled', 'the call was canceled');
     const session = this.session();
     const stream = session.request(this.headers(method, timeoutMs), { endStream: false });
-    stream.end(frame(toBinary(method.input, request)));
+    stream.end(frameOf(toBinary(method.input, request)));
     let headers: IncomingHttpHeaders | undefined;
     let trailers: IncomingHttpHeaders | undefined;
     let cause: unknown;
@@ -242,26 +242,4 @@ async function settle(call: Call): Promise<void> {
   }
   const failure = await failureIn(trailers);
   if (failure !== undefined) throw failure;
-}
-
-function frame(message: Uint8Array): Buffer {
-  const framed = Buffer.allocUnsafe(prefixBytes + message.length);
-  framed[0] = 0;
-  framed.writeUInt32BE(message.length, 1);
-  framed.set(message, prefixBytes);
-  return framed;
-}
-
-/** The whole messages at the front of some bytes, and what is left. */
-function unframe(bytes: Buffer): { messages: Uint8Array[]; rest: Buffer } {
-  const messages: Uint8Array[] = [];
-  let at = 0;
-  while (bytes.length - at >= prefixBytes) {
-    if (bytes[at] !== 0) throw new GrpcFailure('internal', 'the answer is compressed');
-    const end = at + prefixBytes + bytes.readUInt32BE(at + 1);
-    if (end > bytes.length) break;
-    messages.push(bytes.subarray(at + prefixBytes, end));
-    at = end;
-  }
-  return { messages, rest: bytes.subarray(at) };
 }

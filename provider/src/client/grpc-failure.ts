@@ -1,6 +1,7 @@
 /** How a gRPC call fails, read from what the peer sent or from what became of the connection. */
 import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { isNativeError } from 'node:util/types';
+import { decodeStatusText } from '@limiquantix/proto/grpc/wire.js';
 import type { ErrorFacts } from './error-facts.js';
 
 /** The status codes of gRPC by number, in lower snake case. */
@@ -29,7 +30,7 @@ export async function failureIn(headers: IncomingHttpHeaders): Promise<GrpcFailu
   const status = headers['grpc-status'];
   if (status === '0') return undefined;
   if (status === undefined) return new GrpcFailure('internal', 'the answer ends without a status');
-  const message = decodeMessage(String(headers['grpc-message'] ?? ''));
+  const message = decodeStatusText(String(headers['grpc-message'] ?? ''));
   const code = codes[Number(status)] ?? 'unknown';
   const packed = headers['grpc-status-details-bin'];
   if (packed === undefined) return new GrpcFailure(code, message);
@@ -78,12 +79,3 @@ const codeOfReset = new Map([
   [constants.NGHTTP2_ENHANCE_YOUR_CALM, 'resource_exhausted'],
   [constants.NGHTTP2_INADEQUATE_SECURITY, 'permission_denied'],
 ]);
-
-function decodeMessage(encoded: string): string {
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    // gRPC asks to show what can't be decoded as it came.
-    return encoded;
-  }
-}

@@ -10,6 +10,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { frameOf, prefixBytes } from '@limiquantix/proto/grpc/wire.js';
 
 /** How a method is served. */
 export type Method =
@@ -74,7 +75,6 @@ export function grpcServer(methods: MethodTable, tls: ServerTls | undefined): Ht
 
 /** As much as Terraform itself takes in one message. */
 const messageBytesMax = 256 * 1024 * 1024;
-const prefixBytes = 5;
 
 function receive(stream: ServerHttp2Stream, then: (request: Uint8Array) => Promise<void>): void {
   const chunks: Buffer[] = [];
@@ -107,7 +107,7 @@ async function answer(
     const response = await method.handle(request);
     if (stream.destroyed) return;
     begin(stream);
-    stream.end(frame(response));
+    stream.end(frameOf(response));
     return;
   }
   const responses = method.handle(request)[Symbol.asyncIterator]();
@@ -116,7 +116,7 @@ async function answer(
   if (stream.destroyed) return;
   begin(stream);
   for (; next.done !== true && !stream.destroyed; next = await responses.next()) {
-    stream.write(frame(next.value));
+    stream.write(frameOf(next.value));
   }
   stream.end();
 }
@@ -143,12 +143,4 @@ function refuse(stream: ServerHttp2Stream, error: unknown): void {
     },
     { endStream: true },
   );
-}
-
-function frame(message: Uint8Array): Buffer {
-  const framed = Buffer.allocUnsafe(prefixBytes + message.length);
-  framed[0] = 0;
-  framed.writeUInt32BE(message.length, 1);
-  framed.set(message, prefixBytes);
-  return framed;
 }

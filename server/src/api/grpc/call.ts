@@ -15,11 +15,12 @@ import {
 } from '@connectrpc/connect';
 import { parseTimeout } from '@connectrpc/connect/protocol-grpc';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
+import { frameOf } from '@limiquantix/proto/grpc/wire.js';
 import type { Log } from '../../log.js';
 import type { Clock } from '../../reconcile/clock.js';
 import { encodingOf } from '../encoded.js';
 import type { ServedMethod } from './methods.js';
-import { frameOf, RequestBody, statusHeaders } from './wire.js';
+import { RequestBody, statusHeaders } from './wire.js';
 
 /** What calls are served with. */
 export interface CallOptions {

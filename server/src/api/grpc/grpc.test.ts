@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node
 import { gzipSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import { frameOf } from '@limiquantix/proto/grpc/wire.js';
 import {
   CreateProjectRequestSchema,
   CreateProjectResponseSchema,
@@ -12,7 +13,7 @@ import { WaitOperationRequestSchema } from '@limiquantix/proto/operations/v1/ope
 import { VirtualClock } from '../../reconcile/virtual-clock.js';
 import { Load } from '../load.js';
 import { startTestInstallation, type TestInstallation } from '../test-installation.js';
-import { frameOf, RequestBody } from './wire.js';
+import { RequestBody } from './wire.js';
 
 const clock = new VirtualClock(Date.UTC(2026, 0, 1));
 const limits = { requestsMax: 8, watchesMax: 1 };

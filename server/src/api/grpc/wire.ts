@@ -1,25 +1,15 @@
 /**
- * gRPC's bytes: a message with its prefix, the one message of a request's body, and the headers
- * that say how a call ended. Pure; what a stream is, is known in `call.ts`.
+ * gRPC's bytes on the server's side: the one message of a request's body, and the headers that say
+ * how a call ended. Pure; what a stream is, is known in `call.ts`.
  */
 import { Code, ConnectError } from '@connectrpc/connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
+import { prefixBytes } from '@limiquantix/proto/grpc/wire.js';
 import { tooBig } from '../message-bound.js';
 
-/** Before each message: a byte of flags and four of its length. */
-const prefixBytes = 5;
 const compressedFlag = 1;
 /** How much of a body that is refused is read and thrown away, so that its client gets to why. */
 const discardBytesMax = 256 * 1024 * 1024;
-
-/** A message as a stream carries it. */
-export function frameOf(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(prefixBytes + message.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, prefixBytes);
-  return frame;
-}
 
 /** The body of a request that has one message. */
 export class RequestBody {

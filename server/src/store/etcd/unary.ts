@@ -14,6 +14,7 @@ import {
 } from '@bufbuild/protobuf';
 import { Code, ConnectError, type Transport, type UnaryResponse } from '@connectrpc/connect';
 import type { Http2SessionManager } from '@connectrpc/connect-node';
+import { decodeStatusText, frameOf, unframe } from '@limiquantix/proto/grpc/wire.js';
 import type { Timers } from './client.js';
 
 /** What the calls work with. */
@@ -24,7 +25,6 @@ export interface UnaryOptions {
   readonly transport: Transport;
 }
 
-const prefixBytes = 5;
 const headers = { 'content-type': 'application/grpc+proto', te: 'trailers' } as const;
 const timeoutDefaultMs = 10_000;
 
@@ -103,10 +103,7 @@ function exchange(stream: ClientHttp2Stream, message: Uint8Array): Promise<Uint8
       else if (answer === undefined) reject(broken('an answer of gRPC is not whole'));
       else resolve(answer);
     });
-    const prefix = Buffer.alloc(prefixBytes);
-    prefix.writeUInt32BE(message.length, 1);
-    stream.write(prefix);
-    stream.end(message);
+    stream.end(frameOf(message));
   });
 }
 
@@ -116,23 +113,17 @@ function errorOf(status: IncomingHttpHeaders | undefined): ConnectError | undefi
   const code = Number(status['grpc-status']);
   if (code === 0) return undefined;
   const text = status['grpc-message'];
-  const message = typeof text === 'string' ? percentDecoded(text) : '';
+  const message = typeof text === 'string' ? decodeStatusText(text) : '';
   return new ConnectError(message, Code[code] === undefined ? Code.Unknown : (code as Code));
 }
-
-/** Text of a status, in which what isn't printable ASCII is `%` and two digits. */
-const percentDecoded = (text: string): string =>
-  text.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
 
 /** The one message in an answer; undefined where it isn't whole. */
 function messageIn(chunks: readonly Buffer[]): Uint8Array | undefined {
   const [first] = chunks;
-  const all = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-  if (all.length < prefixBytes || all.readUInt8(0) !== 0) return undefined;
-  if (all.readUInt32BE(1) !== all.length - prefixBytes) return undefined;
-  return all.subarray(prefixBytes);
+  const { messages, rest } = unframe(
+    chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks),
+  );
+  return rest.length === 0 ? messages[0] : undefined;
 }
 
 const broken = (message: string): ConnectError => new ConnectError(message, Code.Unavailable);
