@@ -1,7 +1,8 @@
 /**
  * Runs jest over all projects, shows its output, and ends with the line `N passed, N failed`, of which the
  * exit code follows; before it, how much the contract holds and how many test cases are made from it. Real
- * hosts are tried last and alone, because their guests need the processors; all else runs on all of them.
+ * hosts are tried last and alone, because their guests need the processors; of all else there is more at
+ * once than processors, for much of it waits.
  * Arguments go to jest, which then runs once.
  */
 import { spawnSync } from 'node:child_process';
@@ -15,7 +16,7 @@ const runs =
   given.length > 0
     ? [given]
     : [
-        ['--selectProjects', ...others, '--maxWorkers=100%'],
+        ['--selectProjects', ...others, '--maxWorkers=150%'],
         ['--selectProjects', 'lab', '--runInBand'],
       ];
 

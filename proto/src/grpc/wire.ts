@@ -1,6 +1,6 @@
 /**
- * What all of our gRPC on plain HTTP/2 streams shares: messages with their prefix, and the text of a
- * status. Source: gRPC over HTTP/2 (github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ * What all of our gRPC on plain HTTP/2 streams shares: messages with their prefix, and the text of
+ * a status. Source: gRPC over HTTP/2 (github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
 
 /** Before each message: a byte of flags and four of its length. */

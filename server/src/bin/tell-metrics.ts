@@ -30,7 +30,7 @@ export async function tellMetrics(
   if (metricsListen === undefined) return undefined;
   const { view, types, store } = context;
   metrics.observe({
-    resources: () => types.types.map(({ type }) => [type, view.list(type).length] as const),
+    resources: () => types.types.map(({ type }) => [type, view.count(type)] as const),
     revision: () => view.revision,
     queueDepth: duty.queueDepth,
     agentsConnected: () => view.list('node').filter(({ id }) => duty.isConnected(id)).length,

@@ -101,6 +101,11 @@ export class View implements AdmissionLookup {
     return Array.from(shelf.records.values(), (record) => resourceIn(shelf, record) as R);
   }
 
+  /** How many resources of a type there are. */
+  count(type: TypeName): number {
+    return this.#shelves.get(type)?.records.size ?? 0;
+  }
+
   /** All resources of a type as bytes; what is only passed on needn't be decoded. */
   records(type: TypeName): readonly ViewRecord[] {
     return [...(this.#shelves.get(type)?.records.values() ?? [])];

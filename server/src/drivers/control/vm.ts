@@ -158,7 +158,7 @@ export class VmControlDriver
     if (samePhase && sameRoom) return [];
     const there = samePhase
       ? []
-      : lookup.list<VirtualMachine>('vm').filter((vm) => vm.status?.nodeId === key.id);
+      : lookup.referrers<VirtualMachine>('vm', key.id).filter((vm) => vm.status?.nodeId === key.id);
     return [...this.#waitingKeys(), ...there.map((vm) => ({ type: 'vm', id: vm.id }))];
   }
 
