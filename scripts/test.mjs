@@ -1,13 +1,11 @@
 /**
  * Runs jest over all projects, shows its output, and ends with the line `N passed, N failed`, of which the
  * exit code follows; before it, how much the contract holds and how many test cases are made from it. Real
- * hosts are tried last and alone, because their guests need the processors; of all else one suite more
- * than there are processors goes on at once, for much of it waits.
+ * hosts are tried last and alone, because their guests need the processors; all else runs on all of them.
  * Arguments go to jest, which then runs once.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 
 const results = '.build/test-results.json';
@@ -17,7 +15,7 @@ const runs =
   given.length > 0
     ? [given]
     : [
-        ['--selectProjects', ...others, `--maxWorkers=${availableParallelism() + 1}`],
+        ['--selectProjects', ...others, '--maxWorkers=100%'],
         ['--selectProjects', 'lab', '--runInBand'],
       ];
 
