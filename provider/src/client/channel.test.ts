@@ -1,6 +1,6 @@
 /** The channel against a gRPC server of Connect, and against servers that are none. */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createSecureServer, createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { create } from '@bufbuild/protobuf';
@@ -87,6 +87,28 @@ it('takes answers and gives requests of any size', async () => {
   const { endpoint } = await serve(async () => ({ nextPageToken: text }));
   const { call } = channelTo(endpoint);
   expect(await Promise.all([call(), call()])).toEqual([text, text]);
+});
+
+it('leaves nothing on its connection after calls one after the other', async () => {
+  const { endpoint } = await serve(async () => ({ nextPageToken: '' }));
+  const added = jest.spyOn(EventEmitter.prototype, 'once');
+  const { call } = channelTo(endpoint);
+  try {
+    await call();
+    const closes = (): number => {
+      const { results } = added.mock;
+      const sessions = new Set(results.map(({ value }) => value as EventEmitter));
+      const counts = [...sessions]
+        .filter((one) => one.constructor.name === 'ClientHttp2Session')
+        .map((one) => one.listenerCount('close'));
+      return Math.max(...counts);
+    };
+    const before = closes();
+    for (let i = 0; i < 12; i += 1) await call();
+    expect(closes()).toBe(before);
+  } finally {
+    added.mockRestore();
+  }
 });
 
 it('tells an error with all that the server says of it', async () => {

@@ -149,10 +149,12 @@ class Connection {
         cause = error;
       });
       session.once('close', () => {
+        if (session === this.#session) clearInterval(this.#pings);
         const reason = isNativeError(cause) ? cause.message : 'the connection was lost';
         resolve(new GrpcFailure('unavailable', reason, {}, cause));
       });
     });
+    clearInterval(this.#pings);
     this.#session = session;
     this.#open = 0;
     return session;
@@ -165,7 +167,6 @@ class Connection {
     if (this.#open === 1 && change === 1) {
       session.ref();
       this.#pings = setInterval(() => ping(session), pingIntervalMs);
-      session.once('close', () => clearInterval(this.#pings));
     } else if (this.#open === 0) {
       session.unref();
       clearInterval(this.#pings);
