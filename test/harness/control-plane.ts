@@ -8,6 +8,8 @@ import { commandBundle } from './paths.js';
 import { until } from './wait.js';
 
 const startDeadlineMs = 30_000;
+/** A server has ended this long after it was asked to: two seconds of grace, and a busy machine. */
+const stopDeadlineMs = 15_000;
 
 /** How a control plane is run. */
 export interface ControlPlaneOptions {
@@ -80,8 +82,13 @@ export class ControlPlane {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.ref();
     child.kill(signal);
+    const late = setTimeout(() => child.kill('SIGKILL'), stopDeadlineMs);
     await ended;
+    clearTimeout(late);
     this.#child = undefined;
+    if (signal === 'SIGTERM' && child.signalCode === 'SIGKILL') {
+      throw new Error(`it had not ended ${stopDeadlineMs} ms after SIGTERM: ${tail(this.log)}`);
+    }
   }
 }
 

@@ -20,6 +20,7 @@ import type { View } from '../view/view.js';
 import { auditPlan } from './audit.js';
 import type { PlanSessions } from './plan-sessions.js';
 import type { PolicyDenials } from './policy-denials.js';
+import type { Snapshots } from './snapshots.js';
 import type { Turns } from './turns.js';
 import type { Usage } from './usage.js';
 import type { Validate } from './validation.js';
@@ -60,6 +61,8 @@ export interface ApiContext extends PlanContext {
   readonly judges: JudgeTable;
   /** The plans in the making. */
   readonly plans: PlanSessions;
+  /** The lists that are being read page by page. */
+  readonly snapshots: Snapshots;
 }
 
 /** How often an operation is tried anew because others wrote what it was based on. */

@@ -78,6 +78,16 @@ it('ends a page before it is too long for a message', async () => {
   expect(pages.reduce((sum, count) => sum + count)).toBe(100);
 }, 60_000);
 
+it('leaves no timer of a list behind when its server ends', async () => {
+  const clock = new VirtualClock(Date.UTC(2026, 0, 1));
+  const ended = await startTestInstallation({ clock });
+  await ended.client(ProjectService).createProject({ project: { name: 'one', spec: {} } });
+  const page = await ended.client(ProjectService).listProjects({ pageSize: 1 });
+  expect(page.nextPageToken).not.toBe('');
+  await ended.stop();
+  expect(clock.nextDueMs).toBeUndefined();
+});
+
 describe('kept lists', () => {
   const resources = (count: number) => Array.from({ length: count }, () => ({}) as never);
 

@@ -11,12 +11,11 @@ import { typePrefix } from '../resource/keys.js';
 import { nameInRecord } from '../resource/record.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { ResourceType } from '../resource/type-registry.js';
-import type { View } from '../view/view.js';
 import { ViewRecord } from '../view/view-record.js';
 import { type ApiContext, freshen } from './api-context.js';
 import { allOf, type Filter, type FilterOptions, parseFilter, visibleTo } from './filter.js';
 import { type Order, parseOrder, sortRecords } from './order.js';
-import { type Snapshot, Snapshots } from './snapshots.js';
+import type { Snapshot } from './snapshots.js';
 import { invalidFields } from './validation.js';
 
 /** What to list. */
@@ -70,7 +69,7 @@ export async function listResources(
   const position = readToken(request.pageToken, query);
   await freshen(context);
   const wanted = position === undefined ? request.revision : BigInt(position.revision);
-  const snapshots = snapshotsOf(context);
+  const { snapshots } = context;
   const { records: sorted, revision } =
     snapshots.find(nameOf(query, wanted)) ??
     (await takeSnapshot(context, { type, wanted, passes, order }));
@@ -87,14 +86,6 @@ export async function listResources(
 }
 
 const nameOf = (query: string, revision: bigint): string => `${query}@${revision}`;
-
-const snapshotsOfViews = new WeakMap<View, Snapshots>();
-
-function snapshotsOf({ view, clock }: ApiContext): Snapshots {
-  const found = snapshotsOfViews.get(view) ?? new Snapshots(clock);
-  snapshotsOfViews.set(view, found);
-  return found;
-}
 
 /** Where a page ends: it holds so many, or as many bytes as clients take in one message. */
 function endOfPage(records: readonly ViewRecord[], begin: number, count: number): number {

@@ -54,6 +54,14 @@ export class Snapshots {
     this.#kept.delete(name);
   }
 
+  /** Forgets everything; no timer is left. */
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#kept.clear();
+    this.#count = 0;
+  }
+
   #sweep(): void {
     const oldMs = this.#clock.nowMs() - keptMs;
     for (const [name, { atMs }] of this.#kept) if (atMs <= oldMs) this.forget(name);

@@ -46,6 +46,7 @@ import { PlanSessions } from './plan-sessions.js';
 import { PolicyDenials } from './policy-denials.js';
 import { registerResources } from './resource-service.js';
 import { type ApiServer, startApiServer } from './server.js';
+import { Snapshots } from './snapshots.js';
 import { StatusWriter } from './status-writer.js';
 import { registerTokens } from './token-service.js';
 import { Turns } from './turns.js';
@@ -142,6 +143,8 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
       await server.close();
       await audit.stop();
       await denials.stop();
+      context.plans.stop();
+      context.snapshots.stop();
       await view.stop();
       await store.close();
       rmSync(folder, { recursive: true });
@@ -179,6 +182,7 @@ async function openContext(
     turns: new Turns(),
     judges,
     plans: new PlanSessions({ view, clock }),
+    snapshots: new Snapshots(clock),
   };
   await ensureBuiltIns(context);
   return context;

@@ -26,6 +26,7 @@ import { leaderInterceptor, Relay } from '../api/relay.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
+import { Snapshots } from '../api/snapshots.js';
 import { registerTokens } from '../api/token-service.js';
 import { Turns } from '../api/turns.js';
 import { registerUploads } from '../api/upload-service.js';
@@ -238,9 +239,11 @@ async function openContext(
   const validate = createValidate();
   const plans = new PlanSessions({ view, clock });
   onStop(() => plans.stop());
+  const snapshots = new Snapshots(clock);
+  onStop(() => snapshots.stop());
   const base: ApiContext = {
     ...{ types, store, view, admission, capacity, support, validate },
-    ...{ newId, nowMs, clock, random, judges, plans },
+    ...{ newId, nowMs, clock, random, judges, plans, snapshots },
     ...{ access: fullAccess, usage: new Usage(view, types), turns: new Turns() },
   };
   await ensureBuiltIns(base);
