@@ -318,7 +318,7 @@ describe.each([
         await plane.converge(plane.port, port);
         return readyOf(port.status?.conditions)?.reason === 'NetworkNotReady';
       });
-      expect(plane.poked).toContainEqual({ type: 'port', id: port.id });
+      await until(async () => plane.poked.some(({ id }) => id === port.id));
       await plane.converge(plane.network, network);
       await plane.converge(plane.port, port);
       expect((await rowsOf(port.id)).ports).toHaveLength(1);
@@ -331,7 +331,7 @@ describe.each([
         await plane.converge(plane.port, port);
         return (await rowsOf(port.id)).ports[0]?.addresses[0] === own;
       });
-      expect(plane.poked).toContainEqual({ type: 'port', id: port.id });
+      await until(async () => plane.poked.some(({ id }) => id === port.id));
       other.close();
     });
 

@@ -3,6 +3,7 @@
  * nothing, failing anywhere is made good by trying again, and what others did is seen.
  */
 import { PowerState, RestartPolicy } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { keysOf } from '../../server/src/decide/backend-object.js';
 import { domainNameOf } from '../../server/src/drivers/libvirt/domain-xml.js';
 import { type DomainReading, readDomain } from '../../server/src/drivers/libvirt/read-domain.js';
 import { Affect, XmlFlag } from '../../server/src/wire/libvirt/constants.js';
@@ -77,7 +78,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     const live = await reading(world);
     expect(live.plan.nics.get('eth0')).toMatchObject({ portId, mtu: 1_400, model: 'virtio' });
     expect(live.plan.vnc).toEqual({ password: 'secret' });
-    expect(await world.driver.inventory()).toEqual([{ type: 'vm', id: vmId }]);
+    expect(keysOf(await world.driver.inventory())).toEqual([{ type: 'vm', id: vmId }]);
     expect(await world.driver.runningPortIds()).toEqual(new Set([portId]));
   });
 
@@ -183,7 +184,7 @@ describe.each(backends)('a virtual machine on the libvirtd %s', (_, start) => {
     await world.settled();
     await world.remove();
     expect(await world.aside((api) => api.listAllDomains())).toEqual([]);
-    expect(await world.driver.inventory()).toEqual([]);
+    expect(keysOf(await world.driver.inventory())).toEqual([]);
   });
 
   test('is stopped, started, halted and resumed', async () => {

@@ -6,7 +6,7 @@
  */
 
 import { create } from '@bufbuild/protobuf';
-import type { Desired } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import type { Desired, InventoryReport } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
@@ -18,6 +18,7 @@ import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.j
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import { AgentView } from './agent-view.js';
 import { Connection, type OpenStream } from './connection.js';
+import { Inspector } from './inspector.js';
 import { failureStatus, nodePart } from './observation.js';
 import { Outbox } from './outbox.js';
 import type { Replica } from './replica.js';
@@ -55,6 +56,7 @@ export class Agent {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #sweeper: StraySweeper;
+  readonly #inspector: Inspector;
   readonly #failures: FailureLog;
   /** The newest observation of each resource, by its key; bounded by the desired state. */
   readonly #observed = new Map<string, AnyStatus>();
@@ -80,7 +82,10 @@ export class Agent {
       ...options,
       outbox: this.#outbox,
       onDesired: (desired) => this.#take(desired),
+      onInventory: (request) => this.#inspector.ask(request),
     });
+    const send = (report: InventoryReport): void => this.#outbox.report(report);
+    this.#inspector = new Inspector({ drivers, lookup, poke, send });
     this.#sweeper = new StraySweeper({ drivers, lookup, clock, log });
   }
 
@@ -96,6 +101,7 @@ export class Agent {
   /** Ends everything after the work under way. What runs on the host goes on. */
   async stop(): Promise<void> {
     await this.#connection.stop();
+    await this.#inspector.stop();
     await this.#sweeper.stop();
     await this.#loop.stop();
     await this.#options.replica.close();

@@ -11,6 +11,7 @@ import {
   ConnectRequestSchema,
   type ConnectResponse,
   type Desired,
+  type InventoryRequest,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import type { Log } from '../log.js';
 import { Bell, rest } from '../reconcile/bell.js';
@@ -36,6 +37,8 @@ export interface ConnectionOptions {
   readonly session: string;
   /** Takes a change of the desired state; awaited before the next one is read. */
   readonly onDesired: (desired: Desired) => Promise<void>;
+  /** Takes a question; its answer comes by the outbox. */
+  readonly onInventory: (request: InventoryRequest) => void;
 }
 
 const backoffFirstMs = 200;
@@ -107,6 +110,7 @@ export class Connection {
       for await (const { message } of responses) {
         if (message.case === 'welcome') this.#welcome(message.value.heartbeatSeconds);
         if (message.case === 'desired') await this.#options.onDesired(message.value);
+        if (message.case === 'inventory') this.#options.onInventory(message.value);
       }
       return closed();
     } catch (error) {
@@ -135,6 +139,10 @@ export class Connection {
       // Before the answer to hello, the control plane may not know which node this is.
       const items = this.#welcomed && !signal.aborted ? outbox.take(observationsMax) : [];
       if (items.length === observationsMax) this.#bell.ring();
+      for (let report = outbox.takeReport(); report && !signal.aborted; ) {
+        yield request({ message: { case: 'inventory', value: report } });
+        report = outbox.takeReport();
+      }
       const isDue = clock.nowMs() >= lastMs + this.#heartbeatMs;
       if (items.length > 0) yield request({ message: { case: 'observations', value: { items } } });
       else if (isDue) yield request({ message: { case: 'heartbeat', value: {} } });

@@ -162,7 +162,7 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
   });
   const drivers = [
     createNodeDriver({ facts: () => readFacts(options, vms, keeper), log }),
-    new DirectoryPoolDriver({ nodeId, disks }),
+    new DirectoryPoolDriver({ nodeId, disks, lookup }),
     images,
     new DirectoryVolumeDriver({ nodeId, disks, lookup, usage: vms }),
     createOperationDriver({ operationDone: (vmId) => vms.operationDone(vmId), poke }),

@@ -1,10 +1,11 @@
 /**
- * What the agent has to tell the control plane: the newest observation of each resource, and which
- * of them were not sent yet. Bounded by the number of resources: a newer observation replaces an
- * older one.
+ * What the agent has to tell the control plane: the newest observation of each resource, which of
+ * them were not sent yet, and answers to what it was asked. Bounded by the number of resources: a
+ * newer observation replaces an older one.
  */
 import { create, equals } from '@bufbuild/protobuf';
 import {
+  type InventoryReport,
   type Observation,
   ObservationSchema,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
@@ -14,6 +15,7 @@ import type { ResourceKey } from '../resource/resource.js';
 export class Outbox {
   readonly #latest = new Map<string, Observation>();
   readonly #unsent = new Set<string>();
+  readonly #reports: InventoryReport[] = [];
   readonly #notify: () => void;
 
   /** `notify` is called whenever there is something new to send. */
@@ -42,8 +44,21 @@ export class Outbox {
    * Marks everything as unsent: for a new stream, whose other end may have lost what it was told.
    */
   resendAll(): void {
+    // Questions end with the stream that they came by.
+    this.#reports.length = 0;
     for (const name of this.#latest.keys()) this.#unsent.add(name);
     this.#notify();
+  }
+
+  /** Takes a part of an answer; bounded by the questions that the agent takes. */
+  report(report: InventoryReport): void {
+    this.#reports.push(report);
+    this.#notify();
+  }
+
+  /** Takes the next part of an answer out. */
+  takeReport(): InventoryReport | undefined {
+    return this.#reports.shift();
   }
 
   /** Takes up to `max` unsent observations out, the oldest first. */

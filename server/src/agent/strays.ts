@@ -3,6 +3,7 @@
  * domain of a virtual machine that went elsewhere while this host was off. It asks only drivers
  * that offer it, and must not run before the desired state is known.
  */
+import { keysOf } from '../decide/backend-object.js';
 import type { Log } from '../log.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
 import type {
@@ -63,7 +64,8 @@ export class StraySweeper {
     let isClean = true;
     for (const cleaner of this.#cleaners) {
       try {
-        for (const key of await cleaner.inventory()) await this.#sweepKey(cleaner, key);
+        const keys = keysOf(await cleaner.inventory());
+        for (const key of keys) await this.#sweepKey(cleaner, key);
       } catch (error) {
         isClean = false;
         this.#options.log.warn('strays could not be removed', { type: cleaner.type, err: error });

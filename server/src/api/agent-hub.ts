@@ -11,6 +11,7 @@ import type {
   Observation,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { fromBinary } from '@limiquantix/proto/binary/codec.js';
+import type { Inspected } from '../decide/backend-object.js';
 import { affectedBy, isArrival, nodesOf } from '../decide/desired.js';
 import type { Log } from '../log.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
@@ -20,6 +21,7 @@ import { LimiError } from '../resource/error.js';
 import type { AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
 import { AgentSession } from './agent-session.js';
+import { notConnected, type Question } from './questions.js';
 import type { NodeObservation } from './status-writer.js';
 
 /** What a hub works with. */
@@ -117,6 +119,13 @@ export class AgentHub {
   /** Whether the node has said that nothing of a resource under deletion is left on it. */
   isRemoved(nodeId: string, key: ResourceKey): boolean {
     return this.#nodes.get(nodeId)?.removed.has(nameOf(key)) ?? false;
+  }
+
+  /** Asks a node's agent what its backends hold. Rejects where it does not answer in time. */
+  async inspect(nodeId: string, question: Question): Promise<Inspected> {
+    const session = this.#nodes.get(nodeId)?.session;
+    if (session === undefined) throw notConnected();
+    return session.inspect(question);
   }
 
   /** Ends all streams. */

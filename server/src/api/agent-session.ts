@@ -16,10 +16,12 @@ import {
   DesiredResourceSchema,
   DesiredSchema,
   type Hello,
+  type InventoryRequest,
   type Observation,
   ResourceKeySchema,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { toBinary } from '@limiquantix/proto/binary/codec.js';
+import type { Inspected } from '../decide/backend-object.js';
 import { asTold, nodesOf, nodeTypes, relevantBytes } from '../decide/desired.js';
 import { Bell, rest } from '../reconcile/bell.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
@@ -27,6 +29,7 @@ import type { Lookup } from '../reconcile/driver.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource, ResourceKey } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
+import { type Question, Questions } from './questions.js';
 
 /** What a session works with. */
 export interface AgentSessionOptions {
@@ -61,6 +64,8 @@ export class AgentSession {
   readonly #dirty = new Map<string, { readonly key: ResourceKey; readonly wanted: boolean }>();
   /** What the node was told, by key: a digest of what is relevant to it. */
   readonly #told = new Map<string, string>();
+  readonly #questions: Questions;
+  readonly #asks: InventoryRequest[] = [];
   #heardMs: number;
   #failure: unknown;
   #silence: Cancel | undefined;
@@ -68,6 +73,7 @@ export class AgentSession {
   constructor(options: AgentSessionOptions) {
     this.#options = options;
     this.#bell = new Bell(options.clock);
+    this.#questions = new Questions(options.clock);
     this.#heardMs = options.clock.nowMs();
   }
 
@@ -80,6 +86,14 @@ export class AgentSession {
   mark(key: ResourceKey, wanted: boolean): void {
     this.#dirty.set(nameOf(key), { key, wanted });
     this.#bell.ring();
+  }
+
+  /** Asks the agent; rejects with the stream's end. What the node was told goes before. */
+  inspect(question: Question): Promise<Inspected> {
+    const { request, answer } = this.#questions.ask(question);
+    this.#asks.push(request);
+    this.#bell.ring();
+    return answer;
   }
 
   /** Ends the stream; with a failure, that is what the agent is told. */
@@ -112,6 +126,7 @@ export class AgentSession {
       signal.removeEventListener('abort', cancel);
       this.#silence?.();
       this.#end.abort();
+      this.#questions.end();
     }
   }
 
@@ -126,6 +141,7 @@ export class AgentSession {
         if (message.case === 'observations') {
           await this.#options.onObservations(message.value.items);
         }
+        if (message.case === 'inventory') this.#questions.take(message.value);
       }
     } catch (error) {
       this.end(error);
@@ -148,8 +164,12 @@ export class AgentSession {
       await rest(clock, gatherMs, signal);
       if (signal.aborted) return;
       const desired = this.#takeChanges();
-      if (desired.upserts.length + desired.removals.length === 0) continue;
-      yield response({ message: { case: 'desired', value: desired } });
+      if (desired.upserts.length + desired.removals.length > 0) {
+        yield response({ message: { case: 'desired', value: desired } });
+      }
+      for (const value of this.#asks.splice(0)) {
+        yield response({ message: { case: 'inventory', value } });
+      }
     }
   }
 

@@ -8,6 +8,7 @@ import { Code, type Interceptor, type StreamRequest, type UnaryRequest } from '@
 import type { ApiToken } from '@limiquantix/proto/identity/v1/api_token_pb.js';
 import type { ServiceAccount } from '@limiquantix/proto/identity/v1/service_account_pb.js';
 import { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
+import { InventoryService } from '@limiquantix/proto/operations/v1/inventory_service_pb.js';
 import { method as methodOption } from '@limiquantix/proto/resource/v1/options_pb.js';
 import { type Access, fullAccess, isFull, type Member } from '../decide/access.js';
 import { isExpired, ownerOf } from '../decide/api-token.js';
@@ -66,9 +67,9 @@ export function authInterceptor(options: AuthOptions): Interceptor {
         throw error;
       }
     };
-    // Tokens are no resources: no transaction of theirs has an event in it.
+    // What is beside the resources has no transaction with an event in it.
     function recorded<T>(answer: T): T {
-      if (isTokens(method) && !isReading(permission)) audit.record(author, undefined);
+      if (isBesideResources(method) && !isReading(permission)) audit.record(author, undefined);
       return answer;
     }
     if (request.stream) return next({ ...request, message: checked(request.message, check) });
@@ -77,7 +78,8 @@ export function authInterceptor(options: AuthOptions): Interceptor {
   };
 }
 
-const isTokens = ({ parent }: DescMethod): boolean => parent.typeName === TokenService.typeName;
+const isBesideResources = ({ parent }: DescMethod): boolean =>
+  parent.typeName === TokenService.typeName || parent.typeName === InventoryService.typeName;
 
 const isReading = (permission: string): boolean => /[.](get|list)$/.test(permission);
 

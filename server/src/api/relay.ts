@@ -1,8 +1,8 @@
 /**
  * Hands calls to the server that leads where another one can't answer them: agents' streams,
- * uploads, and the admission of fleets, which takes room that the leader gives away. A call goes
- * as it came, by HTTP/2; the leader knows the server by a certificate of the installation, and
- * believes it which node an agent is.
+ * uploads, the inventory, and the admission of fleets, which takes room that the leader gives away.
+ * A call goes as it came, by HTTP/2; the leader knows the server by a certificate of the
+ * installation, and believes it which node an agent is.
  */
 import {
   type ClientHttp2Session,
@@ -15,6 +15,7 @@ import {
 import { Code, type Interceptor } from '@connectrpc/connect';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { VmFleetService } from '@limiquantix/proto/compute/v1/vm_fleet_service_pb.js';
+import { InventoryService } from '@limiquantix/proto/operations/v1/inventory_service_pb.js';
 import { UploadService } from '@limiquantix/proto/resource/v1/upload_service_pb.js';
 import type { KeyPair } from '../identity/certificate-authority.js';
 import type { Log } from '../log.js';
@@ -38,10 +39,17 @@ const pingMs = 5_000;
 const windowBytes = 1024 * 1024;
 const noLeaderRetryMs = 1_000;
 
+/** Services of which only the leader can answer anything. */
+const leadersOnly: ReadonlySet<string> = new Set([
+  AgentService.typeName,
+  UploadService.typeName,
+  InventoryService.typeName,
+]);
+
 /** Whether only the leader can answer calls of a path such as `/package.Service/Method`. */
 export function needsLeader(path: string): boolean {
   const [, service = '', method = ''] = path.split('/');
-  if (service === AgentService.typeName || service === UploadService.typeName) return true;
+  if (leadersOnly.has(service)) return true;
   return service === VmFleetService.typeName && !/^(Get|List|Watch)/.test(method);
 }
 

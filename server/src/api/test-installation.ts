@@ -38,6 +38,8 @@ import { AuditLog } from './audit.js';
 import { authInterceptor } from './auth.js';
 import { ensureBuiltIns } from './built-ins.js';
 import { nodeOf } from './caller.js';
+import { InventoryKeeper } from './inventory.js';
+import { registerInventory } from './inventory-service.js';
 import { joinNode } from './join-node.js';
 import { Load, loadLimitsDefault } from './load.js';
 import { identityMethods } from './methods/identity.js';
@@ -54,6 +56,8 @@ import { registerUploads } from './upload-service.js';
 import { Uploads } from './uploads.js';
 import { Usage } from './usage.js';
 import { createValidate } from './validation.js';
+
+const nothing = { objects: [], deviations: [], failures: [] };
 
 /** What may differ. */
 export interface TestOptions {
@@ -203,6 +207,12 @@ function register(
     ...identityMethods(parts.tokens),
   ]);
   registerTokens(router, parts.tokens, validate);
+  // No backends here: nothing is found in them.
+  const own = { inspect: async () => nothing, remove: async () => [] };
+  const hub = { inspect: async () => nothing };
+  const { context } = parts;
+  const inventory = new InventoryKeeper({ context, hub, own, poke: () => undefined });
+  registerInventory(router, inventory, validate);
   const { types, view } = parts.context;
   const resourceOf = (type: string, id: string) => view.get(type, id);
   const uploads = new Uploads({ types, sinks: new Map(), resourceOf, poke: () => undefined });

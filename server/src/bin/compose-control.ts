@@ -7,6 +7,7 @@ import type { ApiContext } from '../api/api-context.js';
 import { EventRecorder } from '../api/event-recorder.js';
 import { FleetWriter } from '../api/fleet-writer.js';
 import { ForcedDeletions } from '../api/forced-deletions.js';
+import { InventoryKeeper } from '../api/inventory.js';
 import { StatusWriter } from '../api/status-writer.js';
 import { operationRules } from '../decide/operation-rules.js';
 import { ApiTokenControlDriver } from '../drivers/control/api-token.js';
@@ -31,6 +32,7 @@ import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type { Driver, Poke } from '../reconcile/driver.js';
 import { FailureLog } from '../reconcile/failure-log.js';
+import { inspect, inspectable, removeStrays } from '../reconcile/inspect.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
 import { createReport } from '../reconcile/report.js';
 import type { Telemetry } from '../telemetry.js';
@@ -56,6 +58,7 @@ export interface ControlOptions {
 export interface Control {
   readonly hub: AgentHub;
   readonly poke: Poke;
+  readonly inventory: InventoryKeeper;
   /** Keys that wait for the loop or are in its hands. */
   readonly queueDepth: () => number;
   stop(): Promise<void>;
@@ -83,7 +86,7 @@ export function startControl(options: ControlOptions): Control {
   const failures = new FailureLog(log);
   const usageOf = (project: string) => context.usage.of(project);
   const projects = new ProjectControlDriver({ usageOf, clock, poke });
-  const { drivers, images } = makeDrivers({ ...options, writer, links, projects, poke });
+  const { drivers, own, images } = makeDrivers({ ...options, writer, links, projects, poke });
   const loop: Loop = new Loop({
     drivers,
     lookup: view,
@@ -101,10 +104,16 @@ export function startControl(options: ControlOptions): Control {
   };
   const unfollow = followAll(context, follow);
   const events = new EventRecorder(context, log);
+  const inventory = new InventoryKeeper({
+    ...{ context, hub, poke },
+    own: {
+      inspect: () => inspect(inspectable(own), view),
+      remove: (request) => removeStrays(own, view, request),
+    },
+  });
   loop.start();
   return {
-    hub,
-    poke,
+    ...{ hub, poke, inventory },
     queueDepth: () => loop.depth,
     async stop() {
       unfollow();
@@ -190,5 +199,5 @@ function makeDrivers(parts: DriverParts) {
     return supportedDriver(type, driver, parts.context.support);
   });
   const operations = new OperationControlDriver(operationRules) as unknown as Driver;
-  return { drivers: [...drivers, operations], images };
+  return { drivers: [...drivers, operations], own, images };
 }

@@ -15,6 +15,7 @@ import { ensureBuiltIns } from '../api/built-ins.js';
 import { callerOf } from '../api/caller.js';
 import { forgetOperations } from '../api/forget-operations.js';
 import { startHousekeeping } from '../api/housekeeping.js';
+import { registerInventory } from '../api/inventory-service.js';
 import { ensureNode, joinNode } from '../api/join-node.js';
 import { parseListenAddress } from '../api/listen.js';
 import { Load, type LoadLimits, loadLimitsDefault } from '../api/load.js';
@@ -300,6 +301,7 @@ function register(router: ConnectRouter, parts: ApiParts): void {
     ...identityMethods(tokens),
   ]);
   registerTokens(router, tokens, validate);
+  registerInventory(router, duty.inventory, validate);
   const uploads = new Uploads({
     types,
     sinks: new Map([['image', imageUploads(library)]]),

@@ -66,6 +66,11 @@ const examples: Readonly<Record<string, readonly (readonly [line: string, text: 
     ],
     ['limiquantix wait vm/web --for deleted', 'until it is gone'],
   ],
+  doctor: [
+    ['limiquantix doctor', 'is everything as wanted, on all hosts and in OVN?'],
+    ['limiquantix doctor --repair', 'remove what belongs to nothing, look again at the rest'],
+    ["limiquantix doctor -o json | jq '.findings[]'", 'for programs'],
+  ],
   explain: [
     ['limiquantix explain vm', 'a type and its fields'],
     [

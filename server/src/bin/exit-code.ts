@@ -16,6 +16,7 @@ export const exitCodes = {
   timedOut: { code: 6, meaning: 'it took longer than --timeout' },
   unreachable: { code: 7, meaning: "the control plane can't be reached" },
   differs: { code: 8, meaning: '`diff` found differences' },
+  found: { code: 9, meaning: '`doctor` found what is not as wanted' },
   interrupted: { code: 130, meaning: 'it was interrupted' },
 } as const;
 

@@ -3,6 +3,7 @@
  * and the agents' streams. It begins with each term and ends with it; no effect outlasts the term.
  */
 import type { AgentHub } from '../api/agent-hub.js';
+import type { InventoryKeeper } from '../api/inventory.js';
 import { noLeader } from '../api/relay.js';
 import type { Log } from '../log.js';
 import type { Poke } from '../reconcile/driver.js';
@@ -31,10 +32,13 @@ export class LeaderDuty {
 
   /** The agents' streams of the present term. */
   readonly hub: Pick<AgentHub, 'serve'> = {
-    serve: (...call) => {
-      if (this.#control === undefined) throw noLeader();
-      return this.#control.hub.serve(...call);
-    },
+    serve: (...call) => this.#leading().hub.serve(...call),
+  };
+
+  /** What hosts and backends hold, as far as this server leads. */
+  readonly inventory: Pick<InventoryKeeper, 'check' | 'repair'> = {
+    check: async (options) => this.#leading().inventory.check(options),
+    repair: async (options) => this.#leading().inventory.repair(options),
   };
 
   /** Keys that wait for the loop of the present term; 0 where another server leads. */
@@ -67,6 +71,11 @@ export class LeaderDuty {
       },
     };
   };
+
+  #leading(): Control {
+    if (this.#control === undefined) throw noLeader();
+    return this.#control;
+  }
 }
 
 /** The same northbound for a term: no transaction begins after it. */

@@ -41,6 +41,10 @@ const groups: readonly Group[] = [
     names: ['store'],
     load: async (cli) => [(await import('./command-store.js')).storeCommand(cli)],
   },
+  {
+    names: ['doctor'],
+    load: async (cli) => [(await import('./command-doctor.js')).doctorCommand(cli)],
+  },
   { names: ['lab'], load: async (cli) => [(await import('./command-lab.js')).labCommand(cli)] },
   {
     names: ['completion', '__complete'],

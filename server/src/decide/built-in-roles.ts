@@ -30,6 +30,7 @@ const operating = [
   'storage_pool.reconnect',
   'node.drain',
   'operation.cancel',
+  'inventory.repair',
 ];
 
 /** The domain whose resources say who may do what. */

@@ -4,6 +4,7 @@
  * in `observe`, `apply` and `remove`; every choice is in `diff`, which is pure.
  */
 import type { Message } from '@bufbuild/protobuf';
+import type { BackendObject } from '../decide/backend-object.js';
 import type { Lookup } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import type { ViewChange } from './loop.js';
@@ -52,12 +53,12 @@ export type Removal =
   | { readonly gone: true }
   | { readonly gone: false; readonly waitingFor: string; readonly status?: Message };
 
-/**
- * Optional power of a driver: name what it finds of ours in its backend, for cleanup and checks.
- */
+/** Optional power of a driver: name what its backend holds, for cleanup and checks. */
 export interface SupportsInventory {
-  /** The keys of every object in the backend that carries one of our ids. */
-  inventory(): Promise<readonly ResourceKey[]>;
+  /** Every object in the backend that carries one of our ids, and those that are not ours. */
+  inventory(): Promise<readonly BackendObject[]>;
+  /** Whether only the loop may call `observe`, because that tells each failure once. */
+  readonly observesForLoopOnly?: boolean;
 }
 
 /**
@@ -68,6 +69,15 @@ export interface SupportsStrayRemoval {
    * Removes what the backend has for an id that the view doesn't know. Idempotent; keeps user data.
    */
   removeStray(id: string): Promise<void>;
+}
+
+/**
+ * Optional power of a driver: remove data that belongs to no resource any more. Nothing does so by
+ * itself; somebody has to ask for it.
+ */
+export interface SupportsDataRemoval {
+  /** Removes what the backend has for an id that the view doesn't know, data too. Idempotent. */
+  removeData(id: string): Promise<void>;
 }
 
 /**

@@ -7,6 +7,7 @@ import { Code } from '@connectrpc/connect';
 import type { Image, ImageStatus } from '@limiquantix/proto/storage/v1/image_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { type BackendObject, foreignObject, ownObject } from '../../decide/backend-object.js';
 import type { Clock } from '../../reconcile/clock.js';
 import type {
   Difference,
@@ -67,6 +68,7 @@ export class ImageCacheDriver
 {
   readonly type = 'image';
   readonly runsOn = 'node';
+  readonly observesForLoopOnly = true;
   readonly #options: ImageCacheOptions;
   readonly #fetches: Transfers;
 
@@ -153,18 +155,22 @@ export class ImageCacheDriver
     return lookup.list('image').map(({ id }) => ({ type: 'image', id }));
   }
 
-  async inventory(): Promise<readonly ResourceKey[]> {
+  async inventory(): Promise<readonly BackendObject[]> {
     const { disks, lookup } = this.#options;
-    const ids = new Set<string>();
+    const objects: BackendObject[] = [];
     for (const pool of lookup.list<StoragePool>('storage_pool')) {
       const layout = layoutOf(pool);
       if (layout === undefined || (await readClaim(disks, layout, pool)).kind !== 'ours') continue;
-      for (const name of await disks.list(layout.imagesPath)) {
-        const own = parseImageName(name);
-        if (own !== undefined) ids.add(own.id);
+      for (const file of await disks.list(layout.imagesPath)) {
+        const own = parseImageName(file);
+        const name = `${layout.imagesPath}/${file}`;
+        const named = { backend: 'directory', kind: 'cached image', name };
+        const detail = own?.isPart === true ? 'never completed' : '';
+        if (own === undefined) objects.push(foreignObject(named));
+        else objects.push(ownObject({ ...named, type: 'image', id: own.id, detail }));
       }
     }
-    return [...ids].map((id) => ({ type: 'image', id }));
+    return objects;
   }
 
   async removeStray(id: string): Promise<void> {

@@ -12,7 +12,14 @@ import {
   StoragePoolStatusSchema,
 } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import type { Difference, Driver, Lookup, Removal } from '../../reconcile/driver.js';
+import { type BackendObject, ownObject } from '../../decide/backend-object.js';
+import type {
+  Difference,
+  Driver,
+  Lookup,
+  Removal,
+  SupportsInventory,
+} from '../../reconcile/driver.js';
 import type { DiskImages, Space } from '../../wire/disk-image/api.js';
 import { naming } from './fault.js';
 import {
@@ -31,6 +38,8 @@ import { wasMade } from './volume-history.js';
 export interface DirectoryPoolOptions {
   readonly nodeId: string;
   readonly disks: DiskImages;
+  /** The node's view: it tells `inventory` which pools there are. */
+  readonly lookup: Lookup;
 }
 
 /** What there is of a pool on the node. */
@@ -51,16 +60,18 @@ const reportedPart = 200n;
 
 /** The driver for `storage_pool` on a node, for pools in directories. */
 export class DirectoryPoolDriver
-  implements Driver<StoragePool, PoolObserved, PoolAction, StoragePoolStatus>
+  implements Driver<StoragePool, PoolObserved, PoolAction, StoragePoolStatus>, SupportsInventory
 {
   readonly type = 'storage_pool';
   readonly runsOn = 'node';
   readonly #nodeId: string;
   readonly #disks: DiskImages;
+  readonly #lookup: Lookup;
 
   constructor(options: DirectoryPoolOptions) {
     this.#nodeId = options.nodeId;
     this.#disks = options.disks;
+    this.#lookup = options.lookup;
   }
 
   observe(pool: StoragePool): Promise<PoolObserved> {
@@ -146,6 +157,20 @@ export class DirectoryPoolDriver
       await this.#empty(layout, claim);
       return { gone: true };
     });
+  }
+
+  /** The markers of the pools that this node knows. */
+  async inventory(): Promise<readonly BackendObject[]> {
+    const objects: BackendObject[] = [];
+    for (const pool of this.#lookup.list<StoragePool>('storage_pool')) {
+      const layout = layoutOf(pool);
+      if (layout === undefined) continue;
+      if ((await readClaim(this.#disks, layout, pool)).kind !== 'ours') continue;
+      const key = { type: 'storage_pool', id: pool.id };
+      const named = { backend: 'directory', kind: 'pool marker', name: layout.markerPath };
+      objects.push(ownObject({ ...named, ...key, holdsData: true }));
+    }
+    return objects;
   }
 
   async #empty(layout: PoolLayout, claim: Claim): Promise<void> {

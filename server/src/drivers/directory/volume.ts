@@ -8,11 +8,13 @@ import type { Image } from '@limiquantix/proto/storage/v1/image_pb.js';
 import { ImageFormat } from '@limiquantix/proto/storage/v1/image_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume, VolumeStatus } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { type BackendObject, foreignObject, ownObject } from '../../decide/backend-object.js';
 import type {
   Difference,
   Driver,
   Lookup,
   Removal,
+  SupportsDataRemoval,
   SupportsInventory,
   SupportsTriggers,
 } from '../../reconcile/driver.js';
@@ -56,7 +58,8 @@ export class DirectoryVolumeDriver
   implements
     Driver<Volume, VolumeObserved, VolumeAction, VolumeStatus>,
     SupportsTriggers,
-    SupportsInventory
+    SupportsInventory,
+    SupportsDataRemoval
 {
   readonly type = 'volume';
   readonly runsOn = 'node';
@@ -157,18 +160,48 @@ export class DirectoryVolumeDriver
       .map((volume) => ({ type: 'volume', id: volume.id }));
   }
 
-  async inventory(): Promise<readonly ResourceKey[]> {
+  async inventory(): Promise<readonly BackendObject[]> {
+    const { disks } = this.#options;
+    const objects: BackendObject[] = [];
+    for (const { volumesPath } of await this.#layouts()) {
+      for (const file of await disks.list(volumesPath)) {
+        const own = parseVolumeName(file);
+        const name = `${volumesPath}/${file}`;
+        const named = { backend: 'directory', kind: 'volume file', name };
+        if (own === undefined) objects.push(foreignObject(named));
+        else {
+          const detail = own.isPart ? 'never completed' : '';
+          const holdsData = !own.isPart;
+          objects.push(ownObject({ ...named, type: 'volume', id: own.id, detail, holdsData }));
+        }
+      }
+    }
+    return objects;
+  }
+
+  /** Removes the file of a volume that doesn't exist, unless a machine still has it. */
+  async removeData(id: string): Promise<void> {
+    await naming('removing the file of a volume that does not exist', async () => {
+      const { disks, usage } = this.#options;
+      if (await (usage.isAttached?.(id) ?? usage.isInUse(id))) throw stillAttached();
+      for (const layout of await this.#layouts()) {
+        for (const format of ['qcow2', 'raw'] as const) {
+          await disks.remove(volumeFileOf(layout, id, format).path);
+        }
+      }
+    });
+  }
+
+  /** The layouts of the pools that are on this node. */
+  async #layouts(): Promise<readonly PoolLayout[]> {
     const { disks, lookup } = this.#options;
-    const ids = new Set<string>();
+    const layouts: PoolLayout[] = [];
     for (const pool of lookup.list<StoragePool>('storage_pool')) {
       const layout = layoutOf(pool);
       if (layout === undefined || (await readClaim(disks, layout, pool)).kind !== 'ours') continue;
-      for (const name of await disks.list(layout.volumesPath)) {
-        const own = parseVolumeName(name);
-        if (own !== undefined) ids.add(own.id);
-      }
+      layouts.push(layout);
     }
-    return [...ids].map((id) => ({ type: 'volume', id }));
+    return layouts;
   }
 
   /** The pool's layout, if its directory is there and carries its marker. */
@@ -213,6 +246,13 @@ function asDamaged(error: unknown): 'damaged' {
   if (isDiskImageError(error, 'DISK_CORRUPT')) return 'damaged';
   throw error;
 }
+
+const stillAttached = (): LimiError =>
+  new LimiError({
+    code: Code.FailedPrecondition,
+    reason: 'STILL_ATTACHED',
+    message: 'a machine still has the file of a volume that does not exist; remove that first',
+  });
 
 function notRequested(): LimiError {
   return new LimiError({

@@ -5,6 +5,7 @@
  */
 import type { Image, ImageStatus } from '@limiquantix/proto/storage/v1/image_pb.js';
 import { ImagePhase, ImageStatusSchema } from '@limiquantix/proto/storage/v1/image_pb.js';
+import { type BackendObject, ownObject } from '../../decide/backend-object.js';
 import { declaredFormatOf } from '../../library/image-content.js';
 import type { Library } from '../../library/library.js';
 import type { Clock } from '../../reconcile/clock.js';
@@ -51,6 +52,7 @@ export class LibraryImageDriver
 {
   readonly type = 'image';
   readonly runsOn = 'control-plane';
+  readonly observesForLoopOnly = true;
   readonly #options: LibraryImageOptions;
   readonly #downloads: Transfers;
 
@@ -107,9 +109,10 @@ export class LibraryImageDriver
     return [];
   }
 
-  async inventory(): Promise<readonly ResourceKey[]> {
+  async inventory(): Promise<readonly BackendObject[]> {
     const ids = await this.#options.library.inventory();
-    return ids.map((id) => ({ type: 'image', id }));
+    const named = { backend: 'library', kind: 'image content' };
+    return ids.map((id) => ownObject({ ...named, name: id, type: 'image', id }));
   }
 
   async removeStray(id: string): Promise<void> {

@@ -2,6 +2,12 @@
  * Our domains on one libvirtd: reading them and carrying out single steps. Each step can be
  * repeated after a crash at any point; what was there already, or gone already, is no error.
  */
+import {
+  type BackendObject,
+  foreignObject,
+  keysOf,
+  ownObject,
+} from '../../decide/backend-object.js';
 import type { Clock } from '../../reconcile/clock.js';
 import type { Domain, LibvirtApi } from '../../wire/libvirt/api.js';
 import {
@@ -14,7 +20,7 @@ import {
   XmlFlag,
 } from '../../wire/libvirt/constants.js';
 import { isLibvirtError } from '../../wire/libvirt/errors.js';
-import { formatXml } from '../../wire/libvirt/xml.js';
+import { formatXml, parseXml } from '../../wire/libvirt/xml.js';
 import { detachAttempt } from './difference.js';
 import { domainNameOf, type Marks, METADATA_PREFIX, METADATA_URI, marksXml } from './domain-xml.js';
 import { explain } from './libvirt-error.js';
@@ -137,19 +143,38 @@ export class Domains {
     });
   }
 
-  /** Our domains: those with our metadata. */
-  ours(): Promise<Domain[]> {
+  /** The machines that have a domain of ours: one with our metadata. */
+  async ours(): Promise<readonly string[]> {
+    return keysOf(await this.#listed()).map(({ id }) => id);
+  }
+
+  /** All domains, ours or not, and the folders of machines. */
+  async objects(): Promise<readonly BackendObject[]> {
+    const { files } = this.#options;
+    const domains = await this.#listed();
+    const folders = (await files.machines()).map((id) => {
+      const name = files.folderOf(id);
+      return ownObject({ backend: 'files', kind: 'folder', name, type: 'vm', id });
+    });
+    return [...domains, ...folders];
+  }
+
+  #listed(): Promise<readonly BackendObject[]> {
     return explain('list the domains', async () => {
       const api = await this.#options.api();
-      const named = (await api.listAllDomains()).filter(
-        ({ name, uuid }) => name === domainNameOf(uuid),
+      return Promise.all(
+        (await api.listAllDomains()).map(async (domain) => {
+          const { name, uuid, id: runId } = domain;
+          const named = { backend: 'libvirt', kind: 'domain', name };
+          const detail = runId < 0 ? 'off' : 'running';
+          if (name !== domainNameOf(uuid)) return foreignObject({ ...named, detail });
+          const reading = api.metadata(domain, METADATA_URI, 0);
+          const text = await orUndefined(reading, NO_DOMAIN, NO_DOMAIN_METADATA);
+          if (text === undefined) return foreignObject({ ...named, detail });
+          const projectId = parseXml(text).attributes['project'] ?? '';
+          return ownObject({ ...named, detail, projectId, type: 'vm', id: uuid });
+        }),
       );
-      const marks = await Promise.all(
-        named.map((each) =>
-          orUndefined(api.metadata(each, METADATA_URI, 0), NO_DOMAIN, NO_DOMAIN_METADATA),
-        ),
-      );
-      return named.filter((_, at) => marks[at] !== undefined);
     });
   }
 
@@ -170,15 +195,15 @@ export class Domains {
   /** The ports that running domains of ours are plugged into. */
   async runningPortIds(): Promise<ReadonlySet<string>> {
     const ports = new Set<string>();
-    for (const { uuid } of await this.ours()) {
-      const domain = await this.observe(uuid);
+    for (const vmId of await this.ours()) {
+      const domain = await this.observe(vmId);
       for (const nic of domain?.live?.plan.nics.values() ?? []) ports.add(nic.portId);
     }
     return ports;
   }
 
   async #scan(): Promise<void> {
-    for (const { uuid } of await this.ours()) await this.observe(uuid);
+    for (const vmId of await this.ours()) await this.observe(vmId);
   }
 
   async #read(vmId: string): Promise<ObservedDomain> {

@@ -9,6 +9,8 @@ import { dirname, join } from 'node:path';
 export interface NodeFiles {
   /** The machine's folder; throws for what is no UUID. */
   folderOf(vmId: string): string;
+  /** The machines that have a folder. */
+  machines(): Promise<readonly string[]>;
   /** Paths of the machine's seeds. */
   seedPaths(vmId: string): Promise<readonly string[]>;
   /** Makes a file with this content at once or not at all; makes its folder. */
@@ -35,6 +37,9 @@ export function createNodeFiles(root: string): NodeFiles {
   const folderOf = (vmId: string) => join(root, checkedId(vmId));
   return {
     folderOf,
+    async machines() {
+      return (await readdir(root).catch(absent)).filter((name) => UUID.test(name));
+    },
     async seedPaths(vmId) {
       const folder = folderOf(vmId);
       const names = await readdir(folder).catch(absent);
@@ -68,6 +73,10 @@ export function createMemoryNodeFiles(root = '/simulated'): NodeFiles {
     [...paths].filter((path) => path.startsWith(`${folderOf(vmId)}/`));
   return {
     folderOf,
+    async machines() {
+      const names = [...paths].map((path) => path.slice(root.length + 1).split('/')[0] ?? '');
+      return [...new Set(names)];
+    },
     seedPaths: async (vmId) => inside(vmId).filter((path) => path.endsWith('.iso')),
     write: async (path) => void paths.add(path),
     remove: async (path) => void paths.delete(path),

@@ -5,6 +5,7 @@
  */
 import type { VirtualMachine, VirtualMachineStatus } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { VirtualMachineStatusSchema } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import type { BackendObject } from '../../decide/backend-object.js';
 import type { Clock } from '../../reconcile/clock.js';
 import type {
   Difference,
@@ -16,7 +17,6 @@ import type {
   SupportsStrayRemoval,
 } from '../../reconcile/driver.js';
 import { patched } from '../../resource/patched.js';
-import type { ResourceKey } from '../../resource/resource.js';
 import type { DomainEvent, LibvirtConnect } from '../../wire/libvirt/api.js';
 import { AgentState, Lifecycle } from '../../wire/libvirt/constants.js';
 import { probeAccelerator } from './accelerator.js';
@@ -160,9 +160,9 @@ export class VmDriver
     return { gone: false, waitingFor: 'the guest to shut down', status };
   }
 
-  /** Machines that have a domain on this node. */
-  async inventory(): Promise<readonly ResourceKey[]> {
-    return (await this.#domains.ours()).map(({ uuid }) => ({ type: 'vm', id: uuid }));
+  /** The domains on this node, others' as well, and the folders of machines. */
+  inventory(): Promise<readonly BackendObject[]> {
+    return this.#domains.objects();
   }
 
   /** Shuts a domain that nobody wants down, or forces it off, and forgets it; disks stay. */
@@ -249,9 +249,9 @@ export class VmDriver
 
   /** Events may have been missed: every machine with a domain is looked at. */
   #pokeAll(): void {
-    this.inventory().then(
-      (keys) => {
-        for (const key of keys) this.#options.poke(key);
+    this.#domains.ours().then(
+      (ids) => {
+        for (const id of ids) this.#options.poke({ type: 'vm', id });
       },
       // The connection is gone again; the next one asks anew.
       () => undefined,

@@ -8,6 +8,7 @@ import {
   type VirtualNetworkStatus,
   VirtualNetworkStatusSchema,
 } from '@limiquantix/proto/network/v1/network_pb.js';
+import type { BackendObject } from '../../decide/backend-object.js';
 import type {
   Difference,
   Driver,
@@ -19,7 +20,6 @@ import type {
 import { LimiError } from '../../resource/error.js';
 import { patched } from '../../resource/patched.js';
 import { notReady, ready } from '../../resource/ready.js';
-import type { ResourceKey } from '../../resource/resource.js';
 import { byUuid, type Operation } from '../../wire/ovsdb/operations.js';
 import { equalValues } from '../../wire/ovsdb/values.js';
 import { dhcpUuid, wantedDhcp } from './dhcp.js';
@@ -95,9 +95,8 @@ export class NetworkDriver
     await this.removeRows(id);
   }
 
-  async inventory(): Promise<readonly ResourceKey[]> {
-    const rows = await this.northbound.rows();
-    return rows.owners().filter((key) => key.type === type);
+  async inventory(): Promise<readonly BackendObject[]> {
+    return (await this.northbound.rows()).objects(['Logical_Switch', 'DHCP_Options']);
   }
 
   /** False when a switch still has ports: deleting it would take them along. */

@@ -2,8 +2,8 @@
  * The control plane's view of OVN's northbound: cached rows with lookups by our ids, one batched
  * writer, and a poke for the resource behind each row that changes. Drivers share one of it.
  */
+import { type BackendObject, foreignObject, ownObject } from '../../decide/backend-object.js';
 import type { Poke } from '../../reconcile/driver.js';
-import type { ResourceKey } from '../../resource/resource.js';
 import type { CachedRow, OvsdbApi, RowCache, RowIndex } from '../../wire/ovsdb/api.js';
 import { disconnected } from '../../wire/ovsdb/errors.js';
 import type { Northbound } from '../../wire/ovsdb/northbound.js';
@@ -11,7 +11,7 @@ import { northbound } from '../../wire/ovsdb/northbound.js';
 import { type Operation, Operations } from '../../wire/ovsdb/operations.js';
 import { Batch } from './batch.js';
 import { mappingErrors } from './errors.js';
-import { type ExternalIds, ID_KEY, ownerOf } from './identity.js';
+import { type ExternalIds, ID_KEY, NAME_KEY, ownerOf } from './identity.js';
 
 /** Builds operations for the northbound. */
 export const nb = new Operations(northbound);
@@ -46,8 +46,8 @@ export interface NorthboundRows {
   readonly dhcpById: RowIndex<DhcpRow>;
   readonly portsById: RowIndex<PortRow>;
   readonly portsByName: RowIndex<PortRow>;
-  /** The resource behind every row that carries our ids. */
-  owners(): readonly ResourceKey[];
+  /** The rows of some tables, ours or not. */
+  objects(tables: readonly (keyof Followed)[]): readonly BackendObject[];
 }
 
 /** OVN's northbound as drivers use it. */
@@ -100,17 +100,25 @@ export class NorthboundView {
 
 function index(cache: RowCache<Northbound, Followed>): NorthboundRows {
   const id = (row: { readonly external_ids: ExternalIds }) => row.external_ids[ID_KEY];
-  const tables = ['Logical_Switch', 'DHCP_Options', 'Logical_Switch_Port'] as const;
   return {
     switchesById: cache.indexBy('Logical_Switch', id),
     dhcpById: cache.indexBy('DHCP_Options', id),
     portsById: cache.indexBy('Logical_Switch_Port', id),
     portsByName: cache.indexBy('Logical_Switch_Port', ({ name }) => name),
-    owners: () =>
-      tables.flatMap((table) =>
-        [...cache.rows(table)].flatMap(({ external_ids }) => ownerOf(external_ids) ?? []),
-      ),
+    objects: (tables) =>
+      tables.flatMap((table) => [...cache.rows(table)].map((row) => objectOf(table, row))),
   };
+}
+
+function objectOf(
+  table: string,
+  row: { readonly uuid: string; readonly name?: string; readonly external_ids: ExternalIds },
+): BackendObject {
+  const name = row.name === undefined || row.name === '' ? row.uuid : row.name;
+  const named = { backend: 'ovn', kind: table, name };
+  const owner = ownerOf(row.external_ids);
+  if (owner === undefined) return foreignObject(named);
+  return ownObject({ ...named, ...owner, resourceName: row.external_ids[NAME_KEY] ?? '' });
 }
 
 /** Splits rows of one resource into the one to keep and those that are one too many. */

@@ -12,6 +12,7 @@ import {
   type PortStatus,
   PortStatusSchema,
 } from '@limiquantix/proto/network/v1/port_pb.js';
+import type { BackendObject } from '../../decide/backend-object.js';
 import type {
   Difference,
   Driver,
@@ -23,7 +24,6 @@ import type {
 import { effective } from '../../resource/default-values.js';
 import { patched } from '../../resource/patched.js';
 import { notReady, ready } from '../../resource/ready.js';
-import type { ResourceKey } from '../../resource/resource.js';
 import type { Northbound } from '../../wire/ovsdb/northbound.js';
 import { byUuid, type Operation, type RowValues } from '../../wire/ovsdb/operations.js';
 import { equalValues } from '../../wire/ovsdb/values.js';
@@ -112,9 +112,8 @@ export class PortDriver
     if (operations.length > 0) await this.northbound.write(operations);
   }
 
-  async inventory(): Promise<readonly ResourceKey[]> {
-    const rows = await this.northbound.rows();
-    return rows.owners().filter((key) => key.type === type);
+  async inventory(): Promise<readonly BackendObject[]> {
+    return (await this.northbound.rows()).objects(['Logical_Switch_Port']);
   }
 }
 

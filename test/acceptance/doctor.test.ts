@@ -1,0 +1,194 @@
+/**
+ * `limiquantix doctor` on simulated hosts: what is planted behind LimiQuantix's back is named with
+ * its owner, a repair mends it, and nothing else is touched.
+ */
+import { randomUUID } from 'node:crypto';
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
+import { domainNameOf, marksXml } from '../../server/src/drivers/libvirt/domain-xml.js';
+import { externalIdsOf } from '../../server/src/drivers/ovn/identity.js';
+import { nb } from '../../server/src/drivers/ovn/northbound-rows.js';
+import { isReady } from '../../server/src/resource/conditions.js';
+import type { AnyResource } from '../../server/src/resource/resource.js';
+import { contractTypes } from '../../server/src/resource/type-registry.js';
+import type { SimulatedHost, World } from '../../server/src/simulate/world.js';
+import { formatXml } from '../../server/src/wire/libvirt/xml.js';
+import { CommandLine } from '../harness/command-line.js';
+import { type Base, machineOn, makeBase } from '../harness/declared.js';
+import { until } from '../harness/wait.js';
+
+jest.setTimeout(60_000);
+
+const deadlineMs = 30_000;
+const lost = randomUUID();
+let commandLine: CommandLine;
+let client: ResourceClient;
+let base: Base;
+let vms: readonly VirtualMachine[];
+
+/** A finding as `doctor -o json` tells it. */
+interface Told {
+  readonly kind: string;
+  readonly place: string;
+  readonly object_name: string;
+  readonly owner?: { readonly type: string; readonly id: string; readonly name: string };
+  readonly remedy?: string;
+}
+
+const list = async <R>(type: string): Promise<R[]> =>
+  (await client.list(contractTypes.get(type))) as R[];
+
+const world = (): World => {
+  const { simulation } = commandLine.server;
+  if (simulation === undefined) throw new Error('no simulation');
+  return simulation.world;
+};
+
+const hostAt = (at: number): SimulatedHost => {
+  const host = world().hosts[at];
+  if (host === undefined) throw new Error('no such host');
+  return host;
+};
+
+const doctor = (...args: string[]) => commandLine.run(['doctor', ...args]);
+
+async function findings(...args: string[]): Promise<Told[]> {
+  const { stdout } = await doctor('-o', 'json', ...args);
+  return (JSON.parse(stdout) as { findings?: Told[] }).findings ?? [];
+}
+
+const brief = ({ kind, place, owner, remedy }: Told): string =>
+  [kind, place, owner ? `${owner.type}/${owner.id}` : 'nobody', remedy ?? 'none'].join(' ');
+
+const domain = (name: string, id: string, metadata: string): string =>
+  `<domain type='qemu'><name>${name}</name><uuid>${id}</uuid><metadata>${metadata}</metadata>` +
+  "<memory unit='KiB'>262144</memory><vcpu>1</vcpu>" +
+  "<os><type arch='x86_64' machine='q35'>hvm</type></os><devices/></domain>";
+
+const marks = (vmId: string): string => {
+  const none = { restarts: 0, restartsInRow: 0, startedAtMs: 0, operationId: '' };
+  const power = 'defined' as const;
+  return formatXml(marksXml({ vmId, projectId: 'default', generation: 1n, power, ...none }, true));
+};
+
+beforeAll(async () => {
+  commandLine = await CommandLine.start(2);
+  const transport = createTransport(commandLine.server.profile);
+  client = new ResourceClient(transport);
+  base = await makeBase(transport);
+  for (const name of ['one', 'two', 'three']) {
+    await client.create(contractTypes.get('vm'), machineOn(base, name));
+  }
+  vms = await until('all is ready', deadlineMs, async () => {
+    const types = ['vm', 'volume', 'port', 'node', 'network'];
+    const all = (await Promise.all(types.map((type) => list<AnyResource>(type)))).flat();
+    return all.every(isReady) ? list<VirtualMachine>('vm') : undefined;
+  });
+});
+
+afterAll(async () => {
+  await commandLine?.stop();
+});
+
+const volumePath = (id: string): string => `/var/lib/pool/volumes/${id}.qcow2`;
+
+test('says that all is well, and where it looked', async () => {
+  const { code, stdout } = await doctor();
+  expect(stdout).toMatch(/^all is well; looked at \d+ objects on 2 nodes and the control plane\n$/);
+  expect(code).toBe(0);
+});
+
+test('names what was planted with its owner, and changes nothing', async () => {
+  const { libvirtd, disks } = hostAt(0);
+  const [strayDomain, strayPort, strayVolume] = [randomUUID(), randomUUID(), lost];
+  libvirtd.define(domain(domainNameOf(strayDomain), strayDomain, marks(strayDomain)));
+  libvirtd.define(domain('made-by-hand', randomUUID(), ''));
+  await disks.create({ path: volumePath(strayVolume), format: 'qcow2', virtualBytes: 1_048_576 });
+  const [twin] = vms as [VirtualMachine];
+  const home = world().hostOf(twin.id);
+  const other = world().hosts.find((host) => host !== home) as SimulatedHost;
+  const definition = home?.libvirtd.find(twin.id).persistent;
+  if (definition === undefined) throw new Error('the machine is not defined');
+  other.libvirtd.define(formatXml(definition));
+  const northbound = world().connectNorthbound();
+  const port = { id: strayPort, name: 'old' } as unknown as AnyResource;
+  const columns = { name: strayPort, external_ids: externalIdsOf('port', port) };
+  await northbound.transact([
+    nb.insert('Logical_Switch_Port', columns, { uuid: strayPort }),
+    nb.mutate(
+      'Logical_Switch',
+      [['name', '==', base.networkId]],
+      [['ports', 'insert', [strayPort]]],
+    ),
+  ]);
+  northbound.close();
+  const before = world().inventory();
+
+  const found = await findings('--foreign');
+  expect(found.map(brief).sort()).toEqual(
+    [
+      `stray sim-1 vm/${strayDomain} remove`,
+      `stray sim-1 volume/${strayVolume} remove_data`,
+      `duplicate ${other.name} vm/${twin.id} remove`,
+      `stray control plane port/${strayPort} remove`,
+      'foreign sim-1 nobody none',
+    ].sort(),
+  );
+  expect(found.find(({ owner }) => owner?.id === strayPort)?.owner?.name).toBe('old');
+  expect(found.find(({ owner }) => owner?.id === twin.id)?.owner?.name).toBe(twin.name);
+  const { code, stdout } = await doctor();
+  expect(code).toBe(9);
+  expect(stdout).toContain(`libvirt domain ${domainNameOf(strayDomain)}`);
+  expect(stdout).not.toContain('made-by-hand');
+  expect(stdout).toMatch(/4 findings; .*\n\nlimiquantix doctor --repair removes 3\n/);
+  expect(world().inventory()).toEqual(before);
+});
+
+test('repairs what holds no data, then data where that is asked for, and touches nothing else', async () => {
+  const repaired = await doctor('--repair');
+  expect(repaired.stdout.match(/^mended: /gm)).toHaveLength(3);
+  expect((await findings()).map(brief)).toEqual([`stray sim-1 volume/${lost} remove_data`]);
+  expect(repaired.code).toBe(9);
+
+  const { code, stdout } = await doctor('--repair', '--delete-data');
+  expect(stdout).toContain(`mended: stray directory volume file ${volumePath(lost)}`);
+  expect(code).toBe(0);
+  expect((await findings('--foreign')).map(brief)).toEqual(['foreign sim-1 nobody none']);
+  const { domains, files, rows } = world().inventory();
+  expect(domains).toHaveLength(vms.length + 1);
+  expect(files.filter((path) => path.includes('/volumes/'))).toHaveLength(vms.length);
+  expect(rows).toEqual({ Logical_Switch: 1, Logical_Switch_Port: 3, DHCP_Options: 1 });
+  expect((await list<VirtualMachine>('vm')).every(isReady)).toBe(true);
+});
+
+test('names a volume whose file is gone, and is content once somebody has brought it back', async () => {
+  const [volume] = await list<AnyResource & { status: { nodeId: string } }>('volume');
+  const nodes = await list<AnyResource>('node');
+  const name = nodes.find(({ id }) => id === volume?.status.nodeId)?.name;
+  const disks = world().hosts.find((host) => host.name === name)?.disks;
+  const path = volumePath(volume?.id ?? '');
+  await disks?.remove(path);
+  expect((await findings()).map(brief)).toContain(`missing ${name} volume/${volume?.id} reconcile`);
+
+  await disks?.create({ path, format: 'qcow2', virtualBytes: 1_073_741_824 });
+  const { code, stdout } = await doctor('--repair');
+  expect(stdout).toContain('all is well');
+  expect(code).toBe(0);
+});
+
+test('does not take what it could not ask for well', async () => {
+  const { simulation } = commandLine.server;
+  await simulation?.stopAgent('sim-2');
+  const { code, stdout } = await doctor();
+  expect(stdout).toMatch(/^unreachable +sim-2 .*its agent is not connected/m);
+  expect(code).toBe(9);
+  await simulation?.startAgent('sim-2');
+  await until('all is well again', deadlineMs, async () =>
+    (await doctor()).code === 0 ? true : undefined,
+  );
+});
+
+test('refuses to delete data without a repair, and tells what it does', async () => {
+  expect(await doctor('--delete-data')).toMatchObject({ code: 2, stdout: '' });
+  expect((await doctor('--help')).stdout).toMatch(/exits with 0\nwhere all is well/);
+});
