@@ -8,6 +8,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Takes lines. */
 export interface Log {
+  /** Whether debug lines are kept: what is only for them need not be found out otherwise. */
+  readonly isDebug?: boolean;
   /** For those who look for a fault. */
   debug(message: string, fields?: LogFields): void;
   /** What an operator wants to know on a good day. */

@@ -82,6 +82,7 @@ const floorAuthor = {
   permission: 'project.create',
   requestId: '',
   source: '127.0.0.1',
+  traceparent: '',
 };
 
 /** What the API commits for the creation of a project. */

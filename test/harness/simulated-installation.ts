@@ -53,7 +53,12 @@ export class SimulatedInstallation {
 
   /** Runs the `limiquantix` command against the control plane. */
   async command(...args: string[]): Promise<string> {
-    const environment = { LIMIQUANTIX_PROFILE: this.controlPlane.profile };
+    return this.commandIn({}, ...args);
+  }
+
+  /** The same, with more in its environment. */
+  async commandIn(more: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
+    const environment = { ...more, LIMIQUANTIX_PROFILE: this.controlPlane.profile };
     return runCommand(process.execPath, [commandBundle, ...args], environment);
   }
 

@@ -43,9 +43,21 @@ const end = serve({
 });
 process.on('SIGTERM', end);
 
+/** What records is loaded where there is somewhere to send it. */
+async function makeTracer() {
+  const { passingOn } = await import('../trace/tracer.js');
+  const { tracesUrl } = await import('@limiquantix/proto/trace/endpoint.js');
+  const traceparent = env['TRACEPARENT'];
+  const url = tracesUrl(env);
+  if (url === undefined) return passingOn(traceparent);
+  const { openRecorder } = await import('./open-recorder.js');
+  return openRecorder({ url, env, traceparent });
+}
+
 async function loadService() {
   const { startService } = await import('./service.js');
   return startService({
+    tracer: await makeTracer(),
     environment: {
       endpoint: env['LIMIQUANTIX_ENDPOINT'] || undefined,
       token: env['LIMIQUANTIX_TOKEN'] || undefined,

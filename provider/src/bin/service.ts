@@ -10,10 +10,15 @@ import type { Method } from '../plugin/grpc-server.js';
 import { typePrefix } from '../schema/resource-shape.js';
 import { providerService } from '../tfplugin6/provider-service.js';
 import { Session } from '../tfplugin6/session.js';
+import { passingOn, type Tracer } from '../trace/tracer.js';
 import type { ObjectValue } from '../value/value.js';
 
 /** What the process gives. */
-export type ServiceOptions = Omit<SettingsQuestion, 'given'> & { readonly nowMs: () => number };
+export type ServiceOptions = Omit<SettingsQuestion, 'given'> & {
+  readonly nowMs: () => number;
+  /** Follows what is asked of the provider, and what it asks; nobody without it. */
+  readonly tracer?: Tracer;
+};
 
 /** The provider's service. */
 export interface Service {
@@ -24,7 +29,11 @@ export interface Service {
 }
 
 /** Starts the service. */
-export function startService({ nowMs, ...sources }: ServiceOptions): Service {
+export function startService({
+  nowMs,
+  tracer = passingOn(undefined),
+  ...sources
+}: ServiceOptions): Service {
   const stopping = new AbortController();
   const session = new Session({
     files: localFiles(),
@@ -33,17 +42,23 @@ export function startService({ nowMs, ...sources }: ServiceOptions): Service {
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   });
   const methods = providerService(session, {
+    tracer,
     stop: () => stopping.abort(),
     connect: async (config) => {
       const settings = resolveSettings({ ...sources, given: givenSettings(config) });
-      const channel = createChannel(settings);
+      const channel = createChannel({ ...settings, tracer });
       const options = { settings, channel, stopping: stopping.signal, nowMs };
       await probe(options, await session.resource(`${typePrefix}project`));
       const api = createApiClient({ ...options, planId: randomUUID() });
       return { api, disruptionLimit: settings.disruptionLimit };
     },
   });
-  return { methods, end: () => session.closeOpen() };
+  const end = (): Promise<unknown> | undefined => {
+    const closing = session.closeOpen();
+    // What is closed at the end is a part of its trace as well.
+    return closing === undefined ? tracer.end() : closing.then(() => tracer.end());
+  };
+  return { methods, end };
 }
 
 function givenSettings(config: ObjectValue): SettingsQuestion['given'] {

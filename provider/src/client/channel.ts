@@ -16,6 +16,7 @@ import { isNativeError } from 'node:util/types';
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { frameOf, unframe } from '@limiquantix/proto/grpc/wire.js';
+import { passingOn, type Tracer } from '../trace/tracer.js';
 import { failureIn, failureOfHttp, failureOfReset, GrpcFailure } from './grpc-failure.js';
 
 /** How a call is made. */
@@ -38,6 +39,8 @@ export interface ChannelOptions {
   readonly token: string;
   /** In PEM; undefined for those that Node trusts. */
   readonly caCertificate: string | undefined;
+  /** Follows the calls; none is part of a trace without it. */
+  readonly tracer?: Pick<Tracer, 'begin' | 'current'>;
 }
 
 /** How soon a silent connection is noticed while a call is open. */
@@ -49,19 +52,32 @@ const sessionMemoryMb = 256;
 /** Makes a channel. It connects at the first call, and again where a connection was lost. */
 export function createChannel(options: ChannelOptions): Channel {
   const connection = new Connection(options);
+  const { tracer = passingOn(undefined) } = options;
+  const ask = async (...[method, request, call]: Begin): Promise<Message> => {
+    const stream = connection.begin(method, request, call);
+    try {
+      const [answer] = await whole(stream);
+      if (answer !== undefined) return fromBinary(method.output, answer);
+      throw new GrpcFailure('internal', `${method.name}: the answer holds no message`);
+    } finally {
+      stream.end();
+    }
+  };
   return {
     async unary(method, request, call) {
-      const stream = connection.begin(method, request, call);
+      const span = tracer.begin(method);
       try {
-        const [answer] = await whole(stream);
-        if (answer !== undefined) return fromBinary(method.output, answer);
-        throw new GrpcFailure('internal', `${method.name}: the answer holds no message`);
-      } finally {
-        stream.end();
+        const answer = await ask(method, request, { ...call, traceparent: span.traceparent });
+        span.end();
+        return answer;
+      } catch (error) {
+        span.end(error);
+        throw error;
       }
     },
     async *stream(method, request, call) {
-      const stream = connection.begin(method, request, call);
+      const traced = { ...call, traceparent: tracer.current() };
+      const stream = connection.begin(method, request, traced);
       try {
         for await (const message of parts(stream)) yield fromBinary(method.output, message);
       } finally {
@@ -70,6 +86,10 @@ export function createChannel(options: ChannelOptions): Channel {
     },
   };
 }
+
+/** A call that is part of a trace, or of none where its context is empty. */
+type TracedCall = CallOptions & { readonly traceparent: string };
+type Begin = [method: DescMethod, request: Message, call: TracedCall];
 
 /** A call under way. */
 interface Call {
@@ -92,10 +112,11 @@ class Connection {
 
   constructor(private readonly options: ChannelOptions) {}
 
-  begin(method: DescMethod, request: Message, { signal, timeoutMs }: CallOptions): Call {
+  begin(...[method, request, call]: Begin): Call {
+    const { signal, timeoutMs } = call;
     if (signal.aborted) throw new GrpcFailure('canceled', 'the call was canceled');
     const session = this.session();
-    const stream = session.request(this.headers(method, timeoutMs), { endStream: false });
+    const stream = session.request(this.headers(method, call), { endStream: false });
     stream.end(frameOf(toBinary(method.input, request)));
     let headers: IncomingHttpHeaders | undefined;
     let trailers: IncomingHttpHeaders | undefined;
@@ -173,7 +194,8 @@ class Connection {
     }
   }
 
-  private headers(method: DescMethod, timeoutMs: number | undefined): OutgoingHttpHeaders {
+  private headers(method: DescMethod, call: TracedCall): OutgoingHttpHeaders {
+    const { timeoutMs, traceparent } = call;
     return {
       ':method': 'POST',
       ':path': `/${method.parent.typeName}/${method.name}`,
@@ -182,6 +204,7 @@ class Connection {
       'user-agent': 'terraform-provider-limiquantix',
       authorization: `Bearer ${this.options.token}`,
       ...(timeoutMs === undefined ? {} : { 'grpc-timeout': `${timeoutMs}m` }),
+      ...(traceparent === '' ? {} : { traceparent }),
     };
   }
 }

@@ -16,6 +16,8 @@ import { type Finding, Loop } from '../reconcile/loop.js';
 import { mergeStatus } from '../resource/merge-status.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
+import type { Tracing } from '../tracing.js';
+import { causeLastsMs } from '../view/causes.js';
 import { AgentView } from './agent-view.js';
 import { Connection, type OpenStream } from './connection.js';
 import { Inspector } from './inspector.js';
@@ -46,6 +48,13 @@ export interface AgentOptions {
   readonly agentVersion: string;
   /** A random word of this start of the agent. */
   readonly session: string;
+  /** Records the loop's passes; nobody without it. */
+  readonly tracing?: Tracing | undefined;
+}
+
+interface Cause {
+  readonly traceparent: string;
+  readonly untilMs: number;
 }
 
 /** An agent. */
@@ -60,12 +69,14 @@ export class Agent {
   readonly #failures: FailureLog;
   /** The newest observation of each resource, by its key; bounded by the desired state. */
   readonly #observed = new Map<string, AnyStatus>();
+  /** The traces of the changes that are being brought about; bounded as well. */
+  readonly #causes = new Map<string, Cause>();
 
   constructor(options: AgentOptions) {
     this.#options = options;
     const { clock, random, log, types } = options;
-    this.#failures = new FailureLog(log);
     this.#view = new AgentView(types, () => clock.nowMs());
+    this.#failures = new FailureLog(log, this.#view);
     const lookup = this.#view;
     const poke: Poke = (key) => this.#loop.poke(key);
     const drivers = options.drivers({ nodeId: options.nodeId, poke, lookup });
@@ -75,7 +86,10 @@ export class Agent {
       clock,
       random,
       report: (finding) => this.#report(finding),
-      logFailure: (key, generation, error) => this.#failures.failed(key, generation, error),
+      failures: this.#failures,
+      causeOf: (resource) => this.#causeOf(resource),
+      tracing: options.tracing,
+      facts: { 'limiquantix.node.id': options.nodeId },
     });
     this.#outbox = new Outbox(() => this.#connection.notify());
     this.#connection = new Connection({
@@ -124,23 +138,39 @@ export class Agent {
 
   async #take(desired: Desired): Promise<void> {
     const left = await this.#options.replica.apply(desired);
-    for (const { type, resource } of desired.upserts) this.#upsert(type, resource);
+    for (const { type, resource, traceparent } of desired.upserts) {
+      this.#upsert(type, resource, traceparent);
+    }
     for (const key of left) this.#drop(key);
     if (desired.snapshot || left.length > 0) this.#sweeper.ask();
   }
 
-  #upsert(typeName: string, bytes: Uint8Array): void {
+  #upsert(typeName: string, bytes: Uint8Array, traceparent = ''): void {
     const type = this.#options.types.find(typeName);
     // A newer control plane may have types that this agent has no driver for.
     if (type === undefined) return;
     const resource = fromBinary(type.message, bytes) as AnyResource;
     const observed = this.#observed.get(nameOf({ type: typeName, id: resource.id }));
     if (observed !== undefined) resource.status = this.#merge(type, resource, observed);
+    const untilMs = this.#options.clock.nowMs() + causeLastsMs;
+    if (traceparent !== '') this.#causes.set(resource.id, { traceparent, untilMs });
+    else this.#causes.delete(resource.id);
     this.#put(type, resource);
+  }
+
+  /** The trace of a resource's last change; empty where it had none, or long ago. */
+  #causeOf({ id }: AnyResource): string {
+    const cause = this.#causes.get(id);
+    if (cause === undefined || this.#options.clock.nowMs() < cause.untilMs) {
+      return cause?.traceparent ?? '';
+    }
+    this.#causes.delete(id);
+    return '';
   }
 
   #drop(key: ResourceKey): void {
     this.#observed.delete(nameOf(key));
+    this.#causes.delete(key.id);
     this.#outbox.forget(key);
     this.#loop.changed(this.#view.set(key, undefined));
   }

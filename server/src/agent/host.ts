@@ -22,6 +22,8 @@ import type { Clock, Random } from '../reconcile/clock.js';
 import type { Driver, SupportsInventory, SupportsStrayRemoval } from '../reconcile/driver.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
+import { tracedDisks, tracedLibvirt, tracedOvsdb } from '../traced.js';
+import { noTracing, type Tracing } from '../tracing.js';
 import type { DiskImages } from '../wire/disk-image/api.js';
 import type { LibvirtConnect } from '../wire/libvirt/api.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
@@ -69,6 +71,8 @@ export interface HostAgentOptions {
   readonly log: Log;
   readonly agentVersion: string;
   readonly session: string;
+  /** Records what is done on the host; nobody without it. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** An agent that runs. */
@@ -79,7 +83,8 @@ export interface HostAgent {
 }
 
 /** Starts an agent. It is up at once; backends that don't answer yet are waited for. */
-export async function startHostAgent(options: HostAgentOptions): Promise<HostAgent> {
+export async function startHostAgent(given: HostAgentOptions): Promise<HostAgent> {
+  const options = { ...given, backends: tracedBackends(given) };
   const { types, directory, controlPlane, backends } = options;
   const replica = await Replica.open(directory, (type, bytes) => idOf(types, type, bytes));
   let host: Host | undefined;
@@ -108,6 +113,16 @@ export async function startHostAgent(options: HostAgentOptions): Promise<HostAge
       backends.ovs.close();
       controlPlane.close();
     },
+  };
+}
+
+function tracedBackends({ backends, tracing = noTracing }: HostAgentOptions): HostBackends {
+  const { libvirt, disks, ovs } = backends;
+  return {
+    ...backends,
+    libvirt: async () => tracedLibvirt(tracing, await libvirt()),
+    disks: tracedDisks(tracing, disks),
+    ovs: tracedOvsdb(tracing, ovs),
   };
 }
 

@@ -18,7 +18,7 @@ import type { Cancel, Clock } from '../reconcile/clock.js';
 import type { Lookup } from '../reconcile/driver.js';
 import type { ViewChange } from '../reconcile/loop.js';
 import { LimiError } from '../resource/error.js';
-import type { AnyStatus, ResourceKey } from '../resource/resource.js';
+import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
 import { AgentSession } from './agent-session.js';
 import { notConnected, type Question } from './questions.js';
@@ -36,6 +36,8 @@ export interface AgentHubOptions {
   readonly write: (nodeId: string, observations: readonly NodeObservation[]) => Promise<void>;
   /** Called when a node comes, is no longer connected, or says that a resource is removed there. */
   readonly onChange: (key: ResourceKey) => void;
+  /** The W3C trace context of a resource's last change; none is known without it. */
+  readonly causeOf?: ((resource: AnyResource) => string) | undefined;
   /** How often agents give a sign of life. */
   readonly heartbeatSeconds?: number;
   /** A node that isn't heard of for this long is no longer connected. */

@@ -40,6 +40,8 @@ export interface AgentSessionOptions {
   readonly revision: () => bigint;
   readonly clock: Clock;
   readonly heartbeatSeconds: number;
+  /** The W3C trace context of a resource's last change; none is known without it. */
+  readonly causeOf?: ((resource: AnyResource) => string) | undefined;
   readonly onHello: (hello: Hello) => void;
   /** Called for every message: the node was heard of. */
   readonly onHeard: () => void;
@@ -214,6 +216,7 @@ export class AgentSession {
     return create(DesiredResourceSchema, {
       type: key.type,
       resource: toBinary(message, resource),
+      traceparent: this.#options.causeOf?.(stored) ?? '',
     });
   }
 }

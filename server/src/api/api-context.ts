@@ -18,6 +18,7 @@ import type { Support } from '../resource/unsupported.js';
 import type { CommitResult, Store } from '../store/store.js';
 import type { View } from '../view/view.js';
 import { auditPlan } from './audit.js';
+import type { CallNotes } from './call-notes.js';
 import type { PlanSessions } from './plan-sessions.js';
 import type { PolicyDenials } from './policy-denials.js';
 import type { Snapshots } from './snapshots.js';
@@ -45,6 +46,8 @@ export interface PlanContext {
   readonly access: Access;
   /** The call that all this is for; undefined where the control plane itself acts. */
   readonly author?: Author | undefined;
+  /** Takes what the call's transaction is about, for the log. */
+  readonly notes?: Pick<CallNotes, 'writes'> | undefined;
   /** What the resources of projects take of their quotas. */
   readonly usage: Pick<Usage, 'of'>;
   /** Counts what policies refuse; not where it is only told what would be. */

@@ -144,6 +144,7 @@ it('is forgotten by age, and refusals do not wash away what was done', async () 
     permission: 'x.y',
     requestId: '',
     source: '',
+    traceparent: '',
   };
   for (let i = 0; i < auditEventsMax / 2 + 10; i += 1) {
     audit.record(author, Code.PermissionDenied);

@@ -36,8 +36,10 @@ interface Recorded {
 
 /** Adds the event of the context's call to its transaction; nothing where the system acts. */
 export function auditPlan(context: ApiContext, plan: WritePlan): void {
-  const { author } = context;
-  const subject = subjectOf(plan.changes);
+  const { author, notes } = context;
+  const { changes } = plan;
+  notes?.writes(changes);
+  const subject = subjectOf(changes);
   if (author === undefined || subject === undefined) return;
   planEvent(context, plan, { author, outcome: 'ok', subject });
 }

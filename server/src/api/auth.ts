@@ -20,6 +20,7 @@ import { AccessBook } from './access-book.js';
 import { type ApiContext, freshen } from './api-context.js';
 import type { AuditLog } from './audit.js';
 import { authorize } from './authorize.js';
+import { notesIn } from './call-notes.js';
 import { type Caller, nameOfCaller, noAccess, setCall } from './caller.js';
 import { connectionOf } from './connection.js';
 import { createTargets, type Target } from './targets.js';
@@ -55,6 +56,7 @@ export function authInterceptor(options: AuthOptions): Interceptor {
     const access = accessNow();
     const author = authorOf(request, { permission, actor: nameOfCaller(caller) });
     setCall(contextValues, { caller, access, accessNow, author });
+    note(request, author);
     if (permission.startsWith(agentPrefix)) return next(request);
     if (isFull(access)) return recorded(await next(request));
     const check = (message: Message): void => {
@@ -90,7 +92,17 @@ function authorOf(
 ): Author {
   const { requestId = '' } = message as { requestId?: string };
   const { address: source } = connectionOf({ values: contextValues });
-  return { actor, method: method.name, permission, requestId, source };
+  const { traceparent = '' } = notesIn(contextValues) ?? {};
+  return { actor, method: method.name, permission, requestId, source, traceparent };
+}
+
+/** Tells the log who calls, and whether anything is to change. */
+function note({ contextValues, message }: UnaryRequest | StreamRequest, author: Author): void {
+  const notes = notesIn(contextValues);
+  if (notes === undefined) return;
+  const { validateOnly = false } = message as { validateOnly?: boolean };
+  notes.actor = author.actor;
+  notes.isWrite = !isReading(author.permission) && !validateOnly;
 }
 
 /** The resource that a refused call is about, as far as there is one. */

@@ -10,6 +10,7 @@ import {
 import type { Access } from '../decide/access.js';
 import type { Author } from '../decide/audit.js';
 import { LimiError } from '../resource/error.js';
+import { type CallNotes, notesIn } from './call-notes.js';
 
 /** Who makes a call. */
 export type Caller =
@@ -47,7 +48,14 @@ const unknown: Call = {
   caller: { kind: 'anonymous' },
   access: noAccess,
   accessNow: () => noAccess,
-  author: { actor: 'anonymous', method: '', permission: '', requestId: '', source: '' },
+  author: {
+    actor: 'anonymous',
+    method: '',
+    permission: '',
+    requestId: '',
+    source: '',
+    traceparent: '',
+  },
 };
 const callKey = createContextKey<Call>(unknown, { description: 'who calls' });
 
@@ -63,9 +71,9 @@ export const callIn = (context: Pick<HandlerContext, 'values'>): Call =>
 export const contextOf = <C extends { readonly access: Access }>(
   context: C,
   call: Pick<HandlerContext, 'values'>,
-): C & Pick<Call, 'access' | 'author'> => {
+): C & Pick<Call, 'access' | 'author'> & { readonly notes: CallNotes | undefined } => {
   const { access, author } = callIn(call);
-  return { ...context, access, author };
+  return { ...context, access, author, notes: notesIn(call.values) };
 };
 
 /** Notes who makes a call. */

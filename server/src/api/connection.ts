@@ -12,6 +12,7 @@ import {
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
+import { parseTraceparent } from '@limiquantix/proto/trace/traceparent.js';
 import { isServerCommonName, nodeOfCommonName } from '../identity/certificate-authority.js';
 import type { NodeRequest } from './rpc-adapter.js';
 
@@ -19,6 +20,8 @@ import type { NodeRequest } from './rpc-adapter.js';
 export interface Connection extends Peer {
   /** The header of that name; undefined without one. */
   readonly authorization: string | undefined;
+  /** The W3C trace context that the caller gave; empty for none. */
+  readonly traceparent: string;
   /** Ends the call at once; what wasn't sent yet is lost. */
   readonly hangUp: () => void;
 }
@@ -40,7 +43,12 @@ const relayedNode = 'limiquantix-relayed-node';
 const relayedAddress = 'limiquantix-relayed-address';
 
 const nobody: Peer = { isLocal: false, address: '', nodeId: undefined, isServer: false };
-const none: Connection = { ...nobody, authorization: undefined, hangUp: () => undefined };
+const none: Connection = {
+  ...nobody,
+  authorization: undefined,
+  traceparent: '',
+  hangUp: () => undefined,
+};
 const connectionKey = createContextKey<Connection>(none, { description: 'connection' });
 
 /** The connection that a call came by. */
@@ -52,7 +60,9 @@ export function valuesOfRequest(request: NodeRequest): ContextValues {
   const { authorization } = request.headers;
   if ('stream' in request) return valuesOfStream(request.stream, request.headers);
   const { socket } = request;
-  return valuesOf({ ...peerOf(socket, socket), authorization, hangUp: () => socket.destroy() });
+  const traceparent = traceparentIn(request.headers);
+  const hangUp = (): unknown => socket.destroy();
+  return valuesOf({ ...peerOf(socket, socket), authorization, traceparent, hangUp });
 }
 
 /** The values of a call that has a stream of its own. */
@@ -63,7 +73,13 @@ export function valuesOfStream(
   const peer = peerOfStream(stream, headers);
   const { authorization } = headers;
   const hangUp = (): void => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-  return valuesOf({ ...peer, authorization, hangUp });
+  return valuesOf({ ...peer, authorization, traceparent: traceparentIn(headers), hangUp });
+}
+
+function traceparentIn(headers: IncomingHttpHeaders): string {
+  const { traceparent } = headers;
+  // Nothing that isn't one goes into records and logs.
+  return typeof traceparent === 'string' && parseTraceparent(traceparent) ? traceparent : '';
 }
 
 /** Who makes a call on a stream: the peer, or whom a server relays it for. */

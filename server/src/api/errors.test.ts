@@ -10,7 +10,11 @@ function convert(error: unknown) {
     warn: (message) => void logged.push(message),
     error: (message) => void logged.push(message),
   };
-  const { code } = toConnectError(error, { log, newId: () => 'id', method: 'Service/Method' });
+  const { code } = toConnectError(error, {
+    log,
+    newId: () => 'id',
+    call: { method: 'Service/Method' },
+  });
   return { code, logged };
 }
 

@@ -14,8 +14,9 @@ import {
   ResourceInfoSchema,
   RetryInfoSchema,
 } from '@limiquantix/proto/google/rpc/error_details_pb.js';
-import type { Log } from '../log.js';
+import type { Log, LogFields } from '../log.js';
 import { LimiError } from '../resource/error.js';
+import { notesIn } from './call-notes.js';
 
 /** Whose words the reasons are. */
 export const errorDomain = 'limiquantix';
@@ -33,8 +34,11 @@ export interface ErrorOptions {
  */
 export function errorInterceptor(options: ErrorOptions): Interceptor {
   return (next) => async (request) => {
-    const method = `${request.service.typeName}/${request.method.name}`;
-    const convert = (error: unknown) => toConnectError(error, { ...options, method });
+    const convert = (error: unknown) => {
+      const method = `${request.service.typeName}/${request.method.name}`;
+      const call = notesIn(request.contextValues)?.fields ?? { method };
+      return toConnectError(error, { ...options, call });
+    };
     try {
       const response = await next(request);
       if (!response.stream) return response;
@@ -56,11 +60,14 @@ async function* guarded<T>(
   }
 }
 
+/** What an error of a call is told with. */
+export interface CallErrorOptions extends ErrorOptions {
+  /** What lines say of the call. */
+  readonly call: LogFields;
+}
+
 /** An error as a client sees it; logged where somebody should look. */
-export function toConnectError(
-  error: unknown,
-  options: ErrorOptions & { readonly method: string },
-): ConnectError {
+export function toConnectError(error: unknown, options: CallErrorOptions): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof LimiError) {
     logIfGrave(error, options);
@@ -69,7 +76,7 @@ export function toConnectError(
   if (isAbort(error) || isHungUp(error))
     return new ConnectError('the call was ended', Code.Canceled);
   const errorId = options.newId();
-  options.log.error('a call failed', { method: options.method, errorId, ...factsOf(error) });
+  options.log.error('a call failed', { ...options.call, errorId, ...factsOf(error) });
   return new ConnectError(
     `something went wrong in the server; its log has the cause under ${errorId}`,
     Code.Internal,
@@ -143,8 +150,8 @@ const grave: ReadonlySet<Code> = new Set([
   Code.Unavailable,
 ]);
 
-function logIfGrave(error: LimiError, { log, method }: ErrorOptions & { method: string }): void {
-  const fields = { method, reason: error.reason, ...factsOf(error) };
+function logIfGrave(error: LimiError, { log, call }: CallErrorOptions): void {
+  const fields = { ...call, reason: error.reason, ...factsOf(error) };
   if (grave.has(error.code)) log.error('a call failed', fields);
   else log.debug('a call was refused', fields);
 }

@@ -12,6 +12,7 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import type { Log } from '../log.js';
+import { notesIn } from './call-notes.js';
 import { boundMessages } from './message-bound.js';
 
 type Fallback = NonNullable<ConnectNodeAdapterOptions['fallback']>;
@@ -46,12 +47,13 @@ export function createRpcHandler(
       options.fallback(request, response);
       return;
     }
+    const values = options.contextValues(request);
     serve().catch((error: unknown) => {
       const method = `${handler.service.typeName}/${handler.method.name}`;
-      options.log.debug('an answer could not be sent', { method, error: String(error) });
+      const call = notesIn(values)?.fields ?? { method };
+      options.log.debug('an answer could not be sent', { ...call, error: String(error) });
     });
     async function serve(): Promise<void> {
-      const values = options.contextValues(request);
       const call = universalRequestFromNodeRequest(request, response, undefined, values);
       const answer = await handler?.(boundMessages(call, options.readMaxBytes));
       if (answer !== undefined) await universalResponseToNodeResponse(answer, response);

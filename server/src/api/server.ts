@@ -12,6 +12,8 @@ import type { KeyPair } from '../identity/certificate-authority.js';
 import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
 import { noTelemetry, type Telemetry } from '../telemetry.js';
+import { noTracing, type Tracing } from '../tracing.js';
+import { callLogInterceptor } from './call-log.js';
 import { valuesOfRequest, valuesOfStream } from './connection.js';
 import { errorInterceptor } from './errors.js';
 import { recordMethods, type ServedMethod } from './grpc/methods.js';
@@ -42,6 +44,8 @@ export interface ApiServerOptions {
   readonly log: Log;
   /** Takes how calls end; nobody without it. */
   readonly telemetry?: Telemetry | undefined;
+  /** Records calls as spans; nobody without it. */
+  readonly tracing?: Tracing | undefined;
   /** A new word for an error that is only told in the log. */
   readonly newId: () => string;
 }
@@ -112,11 +116,12 @@ interface Handlers {
 }
 
 function createHandlers(options: ApiServerOptions, shutdownSignal: AbortSignal): Handlers {
-  const { auth, caPem, clock, load, log, refuse } = options;
+  const { auth, caPem, clock, load, log, refuse, tracing = noTracing } = options;
   const limits = { readMaxBytes: requestBytesMax, writeMaxBytes: responseBytesMax };
   const measure = telemetryInterceptor(options.telemetry ?? noTelemetry);
-  const first = [measure, errorInterceptor(options), ...(refuse === undefined ? [] : [refuse])];
-  const interceptors = [...first, auth, loadInterceptor(load)];
+  const note = callLogInterceptor({ ...options, tracing });
+  const first = [note, measure, errorInterceptor(options)];
+  const interceptors = [...first, ...(refuse ? [refuse] : []), auth, loadInterceptor(load)];
   let methods: ReadonlyMap<string, ServedMethod> = new Map();
   const serve = createRpcHandler({
     ...limits,

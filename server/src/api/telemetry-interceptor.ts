@@ -37,7 +37,7 @@ async function* untilEnd<T>(messages: AsyncIterable<T>, ended: Ended): AsyncIter
 }
 
 /** The status code in lower snake case, as gRPC's own metrics have it. */
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   if (error === undefined) return 'ok';
   const name = Code[ConnectError.from(error).code] ?? 'Unknown';
   return name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();

@@ -4,6 +4,7 @@
  */
 import type { Transport } from '@connectrpc/connect';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Tracing } from '../tracing.js';
 import type { Environment, ProfileArguments } from './profile.js';
 
 /** The process around a command. */
@@ -14,6 +15,8 @@ export interface Cli {
   /** All of standard input. */
   readonly readStdin: () => Promise<string>;
   readonly nowMs: () => number;
+  /** Records what a command asks of the control plane; nobody without it. */
+  readonly tracing?: Tracing;
   /** Aborts when the user wants the command to end. */
   readonly signal: AbortSignal;
 }
@@ -68,7 +71,7 @@ export async function transportFor(cli: Cli, options: ProfileArguments): Promise
     import('./profile.js'),
     import('./resource-client.js'),
   ]);
-  return createTransport(await findProfile(options, cli.env));
+  return createTransport(await findProfile(options, cli.env), cli.tracing);
 }
 
 const secondsIn: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };

@@ -6,6 +6,7 @@ import { aborted, logLevelOption } from './command-server.js';
 import { startAgent } from './compose-agent.js';
 import { systemClock, systemRandom } from './effects.js';
 import { createLog, type LogLevel } from './log.js';
+import { openTracing, otlpOption } from './open-tracing.js';
 import { version } from './version.js';
 
 interface AgentCommandOptions {
@@ -17,6 +18,7 @@ interface AgentCommandOptions {
   readonly ovsSocket: string;
   readonly ovnSb: string;
   readonly encapIp: string;
+  readonly otlpEndpoint?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -35,6 +37,7 @@ export function agentCommand(cli: Cli): Command {
     .option('--ovs-socket <path>', "Open vSwitch's database socket", '/run/openvswitch/db.sock')
     .requiredOption('--ovn-sb <remote>', "OVN's southbound, such as ssl:10.0.0.1:6642")
     .requiredOption('--encap-ip <address>', 'the address that other hosts send Geneve packets to')
+    .addOption(otlpOption())
     .addOption(logLevelOption())
     .action(async (options: AgentCommandOptions) => {
       const log = createLog({
@@ -42,6 +45,9 @@ export function agentCommand(cli: Cli): Command {
         isTerminal: cli.stderr.isTerminal,
         write: cli.stderr.write,
       });
+      const { otlpEndpoint: endpoint } = options;
+      const traces = { service: 'limiquantix-agent', env: cli.env, endpoint, log };
+      const { tracing, close } = await openTracing(traces);
       const agent = await startAgent({
         dataDirectory: options.dataDir,
         identity: await readIdentity(options.dataDir),
@@ -55,9 +61,11 @@ export function agentCommand(cli: Cli): Command {
         clock: systemClock,
         random: systemRandom,
         log,
+        tracing,
         version,
       });
       await aborted(cli.signal);
       await agent.stop();
+      await close();
     });
 }

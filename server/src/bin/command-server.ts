@@ -12,6 +12,7 @@ import {
   type StoreTlsOptions,
   storeTlsOptions,
 } from './open-store.js';
+import { openTracing, otlpOption } from './open-tracing.js';
 import { version } from './version.js';
 
 interface ServerCommandOptions extends StoreTlsOptions {
@@ -24,6 +25,7 @@ interface ServerCommandOptions extends StoreTlsOptions {
   readonly simulate: number;
   readonly writeProfile?: string;
   readonly metricsListen?: string;
+  readonly otlpEndpoint?: string;
   readonly requestsMax: number;
   readonly watchesMax: number;
   readonly logLevel: LogLevel;
@@ -42,6 +44,9 @@ export function serverCommand(cli: Cli): Command {
       isTerminal: cli.stderr.isTerminal,
       write: cli.stderr.write,
     });
+    const { otlpEndpoint: endpoint } = options;
+    const traces = { service: 'limiquantix-server', env: cli.env, endpoint, log };
+    const { tracing, close } = await openTracing(traces);
     const server = await startServer({
       dataDirectory: options.dataDir,
       listen: options.listen ?? [listenDefault],
@@ -57,11 +62,13 @@ export function serverCommand(cli: Cli): Command {
       clock: systemClock,
       random: systemRandom,
       log,
+      tracing,
       version,
     });
     if (cli.stderr.isTerminal) cli.stderr.write(welcome(server, options.simulate));
     await aborted(cli.signal);
     await server.stop();
+    await close();
   });
 }
 
@@ -104,6 +111,7 @@ function withOptions(command: Command): Command {
       parseCount(1),
       loadLimitsDefault.watchesMax,
     )
+    .addOption(otlpOption())
     .addOption(logLevelOption());
 }
 

@@ -14,6 +14,7 @@ import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import { contractTypes } from '../resource/type-registry.js';
+import type { Tracing } from '../tracing.js';
 import { HostDiskImages } from '../wire/disk-image/host.js';
 import { connectLibvirt } from '../wire/libvirt/client.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
@@ -38,6 +39,8 @@ export interface AgentOptions {
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
+  /** Records what is done on the host; nobody without it. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Starts the agent; joins first where the host has not joined. */

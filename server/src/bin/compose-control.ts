@@ -35,7 +35,10 @@ import { FailureLog } from '../reconcile/failure-log.js';
 import { inspect, inspectable, removeStrays } from '../reconcile/inspect.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
 import { createReport } from '../reconcile/report.js';
+import type { AnyResource } from '../resource/resource.js';
 import type { Telemetry } from '../telemetry.js';
+import type { Tracing } from '../tracing.js';
+import { Causes } from '../view/causes.js';
 import type { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
@@ -52,6 +55,8 @@ export interface ControlOptions {
   readonly log: Log;
   /** Takes how the loop's passes end. */
   readonly telemetry?: Telemetry | undefined;
+  /** Records the loop's passes. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The control part, at work. */
@@ -73,6 +78,8 @@ export function startControl(options: ControlOptions): Control {
   const forced = new ForcedDeletions(context.store, poke, (err) =>
     log.error('cannot read whether a deletion is forced', { err }),
   );
+  const causes = new Causes(clock);
+  const causeOf = (resource: AnyResource) => causes.of(resource);
   const hub = new AgentHub({
     types,
     lookup: view,
@@ -81,9 +88,10 @@ export function startControl(options: ControlOptions): Control {
     log,
     write: (nodeId, observations) => writer.writeObservations(nodeId, observations),
     onChange: poke,
+    causeOf,
   });
   const links = linksOf({ hub, forced, view });
-  const failures = new FailureLog(log);
+  const failures = new FailureLog(log, view);
   const usageOf = (project: string) => context.usage.of(project);
   const projects = new ProjectControlDriver({ usageOf, clock, poke });
   const { drivers, own, images } = makeDrivers({ ...options, writer, links, projects, poke });
@@ -94,9 +102,12 @@ export function startControl(options: ControlOptions): Control {
     clock,
     random,
     telemetry: options.telemetry,
-    logFailure: (key, generation, error) => failures.failed(key, generation, error),
+    tracing: options.tracing,
+    causeOf,
+    failures,
   });
   const follow = (change: ViewChange): void => {
+    causes.changed(change);
     projects.changed(change, view);
     forced.changed(change);
     hub.changed(change);

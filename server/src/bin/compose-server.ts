@@ -57,6 +57,7 @@ import { measuredStore } from '../store/measured.js';
 import type { SqliteStoreOptions } from '../store/sqlite.js';
 import type { Store } from '../store/store.js';
 import type { Telemetry } from '../telemetry.js';
+import type { Tracing } from '../tracing.js';
 import { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
@@ -94,6 +95,8 @@ export interface ServerOptions {
   readonly simulate: number;
   /** Where to tell metrics and readiness by HTTP; nowhere without it. */
   readonly metricsListen?: string | undefined;
+  /** Records what calls lead to, in this process' simulated nodes as well; nobody without it. */
+  readonly tracing?: Tracing | undefined;
   /** How much users may have in flight; the defaults without it. */
   readonly load?: LoadLimits;
   /** A further file for the clients' profile. */
@@ -145,9 +148,10 @@ async function compose(
   await mkdir(dataDirectory, { recursive: true, mode: directoryMode });
   const metrics = createMetrics(options.version);
   const { telemetry } = metrics;
+  const { tracing } = options;
   const store = await openOwnStore(options);
   onStop(() => store.close());
-  const context = await openContext(options, measuredStore(store, telemetry), onStop);
+  const context = await openContext(options, measuredStore(store, { telemetry, tracing }), onStop);
   const nowMs = context.nowMs;
   const authority = await CertificateAuthority.open({ directory: at('ca'), nowMs, randomBytes });
   const caFingerprint = authority.fingerprint;
@@ -159,7 +163,7 @@ async function compose(
   const world = await openWorld(options);
   if (world !== undefined) onStop(() => world.stop());
   const duty = new LeaderDuty({
-    ...{ context, tokens, library, clock, log, random: options.random, telemetry },
+    ...{ context, tokens, library, clock, log, random: options.random, telemetry, tracing },
     connectNorthbound: () => world?.connectNorthbound() ?? connectNorthbound(options),
   });
   const onChange = (): void => relay.changed();
@@ -279,6 +283,7 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
     clock: options.clock,
     log: options.log,
     telemetry: parts.telemetry,
+    tracing: options.tracing,
     newId: context.newId,
   });
 }

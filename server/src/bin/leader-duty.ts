@@ -10,7 +10,8 @@ import type { Poke } from '../reconcile/driver.js';
 import { leadershipLost } from '../store/etcd/errors.js';
 import type { Lead, Term } from '../store/leadership.js';
 import { measuredStore } from '../store/measured.js';
-import { noTelemetry } from '../telemetry.js';
+import { tracedOvsdb } from '../traced.js';
+import { noTracing } from '../tracing.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
 import { type Control, type ControlOptions, startControl } from './compose-control.js';
@@ -53,11 +54,11 @@ export class LeaderDuty {
 
   /** Begins the duty of a term. */
   readonly lead: Lead = async (term) => {
-    const { context, connectNorthbound, telemetry } = this.#options;
-    const northbound = connectNorthbound();
+    const { context, connectNorthbound, tracing = noTracing } = this.#options;
+    const northbound = tracedOvsdb(tracing, connectNorthbound());
     const control = startControl({
       ...this.#options,
-      context: { ...context, store: measuredStore(term.store, telemetry ?? noTelemetry) },
+      context: { ...context, store: measuredStore(term.store, this.#options) },
       northbound: within(term, northbound),
     });
     this.#control = control;

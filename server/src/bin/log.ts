@@ -36,11 +36,12 @@ export function createLog(options: LogOptions): Log {
     },
     stream,
   );
-  const at =
-    (name: LogLevel) =>
-    (message: string, fields: LogFields = {}): void =>
-      logger[name](plain(fields), message);
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  const at = (name: LogLevel) => {
+    if (!logger.isLevelEnabled(name)) return () => undefined;
+    return (message: string, fields: LogFields = {}): void => logger[name](plain(fields), message);
+  };
+  const isDebug = logger.isLevelEnabled('debug');
+  return { isDebug, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
 interface ErrorDescription {

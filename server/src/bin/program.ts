@@ -1,8 +1,10 @@
 /** The commands of `limiquantix`, and what the process ends with. */
+import { parseTraceparent } from '@limiquantix/proto/trace/traceparent.js';
 import { Command, CommanderError, type Option } from 'commander';
 import type { Cli } from './cli.js';
 import { completionCommands } from './completion-command.js';
 import { examplesHelp } from './examples.js';
+import { openTracing } from './open-tracing.js';
 import { version } from './version.js';
 
 /**
@@ -73,11 +75,34 @@ async function resourceCommands(cli: Cli, name: string | undefined): Promise<rea
 /** Runs the command that the arguments name; resolves with the exit code. */
 export async function runProgram(cli: Cli, args: readonly string[]): Promise<number> {
   try {
-    const program = await createProgram(cli, args[0]);
-    await program.parseAsync([...args], { from: 'user' });
+    await traced(cli, args[0], async (own) => {
+      const program = await createProgram(own, args[0]);
+      await program.parseAsync([...args], { from: 'user' });
+    });
     return 0;
   } catch (error) {
     return endWith(cli, error);
+  }
+}
+
+/** Those that run for long, and trace what they are asked, or that ask nobody. */
+const untraced = new Set(['server', 'agent', 'lab', 'store', 'completion', 'version', 'explain']);
+
+/** Runs a command as one span of the trace that it was started in, or of one of its own. */
+async function traced(
+  cli: Cli,
+  name: string | undefined,
+  run: (cli: Cli) => Promise<void>,
+): Promise<void> {
+  if (name === undefined || untraced.has(name) || !/^[a-z]/.test(name)) return run(cli);
+  const { env } = cli;
+  const traceparent = parseTraceparent(env['TRACEPARENT']) ? (env['TRACEPARENT'] ?? '') : '';
+  const { tracing, close } = await openTracing({ service: 'limiquantix', env, traceparent });
+  const work = { name: `limiquantix ${name}`, cause: traceparent, isBeginning: true };
+  try {
+    await tracing.enter(work, () => run({ ...cli, tracing }));
+  } finally {
+    await close();
   }
 }
 

@@ -9,6 +9,7 @@ import { EventType, type Verdict } from '@limiquantix/proto/resource/v1/resource
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { type ResourceType, writeMethodsOf } from '../resource/type-registry.js';
+import { noTracing } from '../tracing.js';
 import { newId, systemClock } from './effects.js';
 import type { Profile } from './profile.js';
 import { factsOf, retryInterceptor, waitMs } from './retry.js';
@@ -38,17 +39,25 @@ const callTimeoutMs = 30_000;
 const createTriesMax = 3;
 const createPauseMs = 500;
 
-/** Makes the transport for a profile. */
-export function createTransport(profile: Profile): Transport {
+/** Makes the transport for a profile. Calls belong to the trace that is under way. */
+export function createTransport(profile: Profile, tracing = noTracing): Transport {
   const authorize: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${profile.token}`);
     return next(request);
+  };
+  const follow: Interceptor = (next) => (request) => {
+    const name = `${request.service.typeName}/${request.method.name}`;
+    return tracing.within({ name, kind: 'client' }, () => {
+      const traceparent = tracing.current();
+      if (traceparent !== '') request.header.set('traceparent', traceparent);
+      return next(request);
+    });
   };
   return createConnectTransport({
     baseUrl: profile.endpoint,
     httpVersion: '2',
     nodeOptions: { ca: profile.caCertificate },
-    interceptors: [retryInterceptor(systemClock), authorize],
+    interceptors: [retryInterceptor(systemClock), authorize, follow],
   });
 }
 

@@ -36,7 +36,7 @@ export const firstProject = 'default';
 /** Opens a session by the options, the environment and the profile. */
 export async function openSession(cli: Cli, options: ProjectArguments): Promise<Session> {
   const profile = await findProfile(options, cli.env);
-  const client = new ResourceClient(createTransport(profile));
+  const client = new ResourceClient(createTransport(profile, cli.tracing));
   const word = options.allProjects === true ? '' : (options.project ?? profile.project ?? '');
   return { cli, client, projectId: await projectNameOf(client, word) };
 }

@@ -24,6 +24,8 @@ export interface Author {
   readonly requestId: string;
   /** The address that the call came from. */
   readonly source: string;
+  /** The W3C trace context of the call; empty for none. */
+  readonly traceparent: string;
 }
 
 /** A resource that a call is about. */

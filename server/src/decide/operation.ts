@@ -57,6 +57,24 @@ export function isEnded({ status }: Operation): boolean {
   return endings.has(status?.phase ?? Phase.UNSPECIFIED);
 }
 
+/**
+ * The id of the newest operation that is at work on a resource, or of the operation that the key
+ * names; empty for none. Looks at all operations.
+ */
+export function operationOn({ type, id }: ResourceKey, lookup: Pick<Lookup, 'list'>): string {
+  if (type === 'operation') return id;
+  const at = lookup
+    .list<Operation>('operation')
+    .filter(({ spec }) => spec?.targetType === type && spec.targetId === id)
+    .filter((operation) => !isEnded(operation));
+  return (
+    at
+      .map((operation) => operation.id)
+      .sort()
+      .at(-1) ?? ''
+  );
+}
+
 const endings: ReadonlySet<Phase> = new Set([Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED]);
 
 /** The request that began an operation. A newer server's unknown fields are left out. */

@@ -49,7 +49,7 @@ function setup(over: Partial<Driver<Volume, number, 'grow'>> = {}) {
     },
     clock,
     random: () => 0.5,
-    logFailure: (_key, _generation, error) => failures.push(error),
+    failures: { acted: () => undefined, failed: (_, error) => void failures.push(error) },
   });
   const put = (id: string, sizeGib: number, deleting = false): void => {
     const deletion = deleting ? { deletionRequestedAt: timestampFromMs(1) } : {};

@@ -8,8 +8,10 @@ import type { Message } from '@bufbuild/protobuf';
 import type { ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import { noTelemetry, type Telemetry } from '../telemetry.js';
+import { type Facts, noTracing, type Tracing } from '../tracing.js';
 import type { Clock, Random } from './clock.js';
 import type { Driver, Lookup, SupportsTriggers } from './driver.js';
+import type { FailureLog, Subject } from './failure-log.js';
 import { WorkQueue, type WorkResult } from './queue.js';
 
 export type { ViewChange } from '../resource/lookup.js';
@@ -29,12 +31,18 @@ export interface LoopOptions {
   readonly clock: Clock;
   readonly random: Random;
   /**
-   * Called for each failure, before the backoff: the one place where a reconciler's error is
-   * logged.
+   * Told of each failure, before the backoff, and of what is done: the one place where a
+   * reconciler's work is logged.
    */
-  readonly logFailure: (key: ResourceKey, generation: bigint, error: unknown) => void;
+  readonly failures: Pick<FailureLog, 'acted' | 'failed'>;
+  /** The W3C trace context of a resource's last change; none is known without it. */
+  readonly causeOf?: ((resource: AnyResource) => string) | undefined;
   /** Takes how passes end; nobody without it. */
   readonly telemetry?: Telemetry | undefined;
+  /** Records passes over resources that have a cause; nobody without it. */
+  readonly tracing?: Tracing | undefined;
+  /** What is told with each pass, such as the node that it runs on. */
+  readonly facts?: Facts;
   /** Keys in work at once; 64 without it. */
   readonly concurrencyMax?: number;
 }
@@ -55,9 +63,11 @@ export class Loop {
   readonly #options: LoopOptions;
   readonly #drivers = new Map<TypeName, Driver>();
   readonly #queue: WorkQueue;
+  readonly #tracing: Tracing;
 
   constructor(options: LoopOptions) {
     this.#options = options;
+    this.#tracing = options.tracing ?? noTracing;
     for (const driver of options.drivers) this.#drivers.set(driver.type, driver);
     this.#queue = new WorkQueue({
       clock: options.clock,
@@ -65,7 +75,7 @@ export class Loop {
       concurrencyMax: options.concurrencyMax ?? concurrencyDefault,
       backoffFirstMs,
       backoffMaxMs,
-      work: (key) => this.#measured(key),
+      work: (key) => (this.#tracing.isOn ? this.#traced(key) : this.#measured(key)),
     });
   }
 
@@ -119,6 +129,30 @@ export class Loop {
     return keys;
   }
 
+  /** Work on a key belongs to the trace of the resource's last change, and to no other. */
+  async #traced(key: ResourceKey): Promise<WorkResult> {
+    // The view tells a commit's changes one by one, and its audit event comes last.
+    await undefined;
+    const { lookup } = this.#options;
+    const resource = lookup.get(key.type, key.id);
+    const work = {
+      name: `reconcile ${key.type}`,
+      cause: resource === undefined ? '' : this.#causeOf(resource),
+      isBeginning: false,
+      facts: {
+        'limiquantix.resource.type': key.type,
+        'limiquantix.resource.id': key.id,
+        'limiquantix.resource.name': resource?.name ?? '',
+        ...this.#options.facts,
+      },
+    };
+    return this.#tracing.enter(work, () => this.#measured(key));
+  }
+
+  #causeOf(resource: AnyResource): string {
+    return this.#options.causeOf?.(resource) ?? '';
+  }
+
   async #measured(key: ResourceKey): Promise<WorkResult> {
     const telemetry = this.#options.telemetry ?? noTelemetry;
     const beganMs = telemetry.nowMs();
@@ -132,31 +166,40 @@ export class Loop {
     const driver = this.#drivers.get(key.type);
     const resource = this.#options.lookup.get(key.type, key.id);
     if (driver === undefined || resource === undefined) return { kind: 'done' };
+    const subject = { key, resource, cause: this.#causeOf(resource) };
     try {
       if (resource.deletionRequestedAt !== undefined) return await this.#remove(driver, resource);
-      return await this.#converge(driver, resource);
+      return await this.#converge(driver, subject);
     } catch (error) {
-      this.#options.logFailure(key, resource.generation, error);
-      return await this.#reportFailure(resource, error);
+      this.#options.failures.failed(subject, error);
+      return await this.#reportFailure(subject, error);
     }
   }
 
-  async #converge(driver: Driver, resource: AnyResource): Promise<WorkResult> {
-    const { lookup, report } = this.#options;
+  async #converge(driver: Driver, subject: WorkSubject): Promise<WorkResult> {
+    const { lookup, report, failures } = this.#options;
+    const { resource } = subject;
+    const tracing = this.#tracing;
     for (let pass = 1; ; pass += 1) {
-      const observed = await driver.observe(resource, lookup);
+      const observed = await tracing.within(observing, () => driver.observe(resource, lookup));
       const difference = driver.diff(resource, observed, lookup);
       if (difference.actions.length === 0 || pass === passesMax) {
-        await report({ kind: 'status', resource, status: difference.status });
+        const finding = { kind: 'status', resource, status: difference.status } as const;
+        await report(finding);
         const rest = difference.actions.length === 0 ? undefined : restMs;
         return { kind: 'done', againAfterMs: rest ?? difference.againAfterMs };
       }
-      for (const action of difference.actions) await driver.apply(resource, action, lookup);
+      failures.acted(subject, difference.actions.map(nameOfAction));
+      for (const action of difference.actions) {
+        const work = { name: `apply ${nameOfAction(action)}` };
+        await tracing.within(work, () => driver.apply(resource, action, lookup));
+      }
     }
   }
 
   async #remove(driver: Driver, resource: AnyResource): Promise<WorkResult> {
-    const removal = await driver.remove(resource, this.#options.lookup);
+    const { lookup } = this.#options;
+    const removal = await this.#tracing.within(removing, () => driver.remove(resource, lookup));
     if (removal.gone) {
       await this.#options.report({ kind: 'removed', resource });
       return { kind: 'done' };
@@ -167,15 +210,30 @@ export class Loop {
     return { kind: 'done', againAfterMs: removalAgainMs };
   }
 
-  async #reportFailure(resource: AnyResource, error: unknown): Promise<WorkResult> {
+  async #reportFailure(subject: WorkSubject, error: unknown): Promise<WorkResult> {
+    const { report, failures } = this.#options;
     try {
-      await this.#options.report({ kind: 'error', resource, error });
+      await report({ kind: 'error', resource: subject.resource, error });
     } catch (reportError) {
-      const key = { type: resource.$typeName, id: resource.id };
-      this.#options.logFailure(key, resource.generation, reportError);
+      failures.failed(subject, reportError);
     }
     return { kind: 'failed' };
   }
+}
+
+/** What the loop works on, with the resource as a whole. */
+interface WorkSubject extends Subject {
+  readonly resource: AnyResource;
+}
+
+const observing = { name: 'observe' };
+const removing = { name: 'remove' };
+
+/** An action's own word, such as `define`. */
+function nameOfAction(action: unknown): string {
+  if (typeof action === 'string') return action;
+  const { kind } = action as { readonly kind?: unknown };
+  return typeof kind === 'string' ? kind : 'change';
 }
 
 function hasTriggers(driver: Driver): driver is Driver & SupportsTriggers {

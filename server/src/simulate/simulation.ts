@@ -11,6 +11,7 @@ import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type { Lookup } from '../resource/lookup.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
+import type { Tracing } from '../tracing.js';
 import { withPoolsInMemory } from './memory-pool.js';
 import { restoreVolumes } from './restore.js';
 import type { SimulatedHost, World } from './world.js';
@@ -31,6 +32,8 @@ export interface SimulationOptions {
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
+  /** Records what the agents do; nobody without it. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Simulated hosts have a kernel with the openvswitch module. */
@@ -88,7 +91,7 @@ export class Simulation {
 
   async #start(host: SimulatedHost): Promise<void> {
     const { hub, directory, joinNode, readImage, clock, random, log } = this.#options;
-    const { types, version } = this.#options;
+    const { types, version, tracing } = this.#options;
     const nodeId = await joinNode(host.name);
     const agent = await startHostAgent({
       nodeId,
@@ -113,6 +116,7 @@ export class Simulation {
       random,
       log,
       agentVersion: version,
+      tracing,
       session: `${host.name}-${random().toString(36).slice(2)}`,
     });
     this.#agents.set(host.name, agent);

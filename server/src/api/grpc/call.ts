@@ -16,8 +16,9 @@ import {
 import { parseTimeout } from '@connectrpc/connect/protocol-grpc';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { frameOf } from '@limiquantix/proto/grpc/wire.js';
-import type { Log } from '../../log.js';
+import type { Log, LogFields } from '../../log.js';
 import type { Clock } from '../../reconcile/clock.js';
+import { notesIn } from '../call-notes.js';
 import { encodingOf } from '../encoded.js';
 import type { ServedMethod } from './methods.js';
 import { RequestBody, statusHeaders } from './wire.js';
@@ -43,15 +44,15 @@ export interface Arrived {
 
 /** Serves a call to its end. */
 export function serveCall(arrived: Arrived, options: CallOptions): void {
-  const { served, stream } = arrived;
+  const { stream } = arrived;
   const body = new RequestBody(options.readMaxBytes);
   let isRead = false;
   const run = (): void => {
     if (isRead) return;
     isRead = true;
     new GrpcCall(arrived, options).answer(body).catch((error: unknown) => {
-      const method = `${served.method.parent.typeName}/${served.method.name}`;
-      options.log.debug('an answer could not be sent', { method, error: String(error) });
+      const call = fieldsOf(arrived);
+      options.log.debug('an answer could not be sent', { ...call, error: String(error) });
       stream.close();
     });
   };
@@ -59,8 +60,15 @@ export function serveCall(arrived: Arrived, options: CallOptions): void {
     if (!body.push(piece)) run();
   });
   stream.on('end', run);
-  stream.on('error', (error) => options.log.debug('a call broke off', { error: error.message }));
+  stream.on('error', (error) => {
+    options.log.debug('a call broke off', { ...fieldsOf(arrived), error: error.message });
+  });
 }
+
+const fieldsOf = ({ served, values }: Arrived): LogFields =>
+  notesIn(values)?.fields ?? {
+    method: `${served.method.parent.typeName}/${served.method.name}`,
+  };
 
 const answerHeaders = { ':status': 200, 'content-type': 'application/grpc+proto' };
 

@@ -59,8 +59,11 @@ class World {
       lookup: this.view,
       clock: this.clock,
       random: () => 0.5,
-      logFailure: (_key, _generation, error) => {
-        throw error;
+      failures: {
+        acted: () => undefined,
+        failed: (_, error) => {
+          throw error;
+        },
       },
       report: async (finding) => {
         if (finding.kind !== 'status') return;

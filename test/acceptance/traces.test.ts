@@ -1,0 +1,172 @@
+/**
+ * A change followed from Terraform's call to the hypervisor's, as a collector sees it: one trace
+ * over the provider, the control plane and the agents of simulated hosts; and what happens of it
+ * where nobody records, or only some do.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AuditEvent } from '@limiquantix/proto/identity/v1/audit_event_pb.js';
+import { base, machine } from '../harness/configuration.js';
+import { drawTrace, OtlpReceiver, type ReceivedSpan } from '../harness/otlp-receiver.js';
+import { SimulatedInstallation } from '../harness/simulated-installation.js';
+import type { Terraform } from '../harness/terraform.js';
+import { until } from '../harness/wait.js';
+
+jest.setTimeout(240_000);
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const spanId = '00f067aa0ba902b7';
+const traceparent = `00-${traceId}-${spanId}-01`;
+const waitMs = 20_000;
+
+let receiver: OtlpReceiver;
+let installation: SimulatedInstallation;
+let terraform: Terraform;
+
+beforeAll(async () => {
+  receiver = await OtlpReceiver.start();
+});
+afterAll(() => receiver.stop());
+beforeEach(() => receiver.spans.splice(0));
+afterEach(() => installation.down());
+
+const words = { user: 'w0rd-in-user-data', vnc: 'vnc-w0rd' };
+const web = (memoryMib: number): string =>
+  machine({
+    name: 'web',
+    memoryMib,
+    attributes: `
+  display      = { vnc = { password_wo = "${words.vnc}", password_wo_version = 1 } }
+  provisioning = { cloud_init = { user_data = "#cloud-config\\n# ${words.user}\\n" } }`,
+  });
+
+async function up(args: readonly string[], environment: Record<string, string>): Promise<void> {
+  installation = await SimulatedInstallation.up(1, args);
+  terraform = await installation.terraform(base + web(64));
+  terraform.setEnvironment(environment);
+}
+
+const traced = (): [string[], Record<string, string>] => [
+  ['--otlp-endpoint', receiver.endpoint],
+  { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint },
+];
+
+/** The trace that a change of the machine belongs to, when all is told of it that names say. */
+function traceOf(call: string, names: readonly string[]): Promise<readonly ReceivedSpan[]> {
+  return until(`a trace of ${call} has ${names.join(', ')}`, waitMs, () => {
+    const first = receiver.spans.find(
+      ({ name, facts }) =>
+        name.endsWith(`/${call}`) && facts['limiquantix.resource.name'] === 'web',
+    );
+    const trace = receiver.spans.filter((span) => span.traceId === first?.traceId);
+    const has = (name: string): boolean => trace.some((span) => span.name === name);
+    return Promise.resolve(names.every(has) ? trace : undefined);
+  });
+}
+
+/** The names from the first span of a trace down to one. */
+function wayTo(trace: readonly ReceivedSpan[], name: string): string[] {
+  const way: string[] = [];
+  let span = trace.find((one) => one.name === name);
+  for (; span !== undefined; span = trace.find((one) => one.spanId === span?.parentId)) {
+    way.unshift(span.name);
+  }
+  return way;
+}
+
+const create = 'limiquantix.compute.v1.VirtualMachineService/CreateVirtualMachine';
+
+test('an apply is one trace from the provider to libvirt, with no secret in it', async () => {
+  await up(...traced());
+  await terraform.apply();
+  const names = ['libvirt create', 'disk clone', 'ovsdb transact'];
+  const trace = await traceOf('CreateVirtualMachine', names);
+  if (process.env['SHOW'] !== undefined) process.stdout.write(`${drawTrace(trace)}\n`);
+  const [first, ...more] = trace.filter(({ parentId }) => parentId === '');
+  expect(more).toEqual([]);
+  expect(first).toMatchObject({
+    service: 'terraform-provider-limiquantix',
+    name: 'ApplyResourceChange',
+    facts: { 'terraform.type': 'limiquantix_vm' },
+  });
+  const toServer = ['ApplyResourceChange', create, create];
+  expect(wayTo(trace, 'store commit')).toEqual([...toServer, 'store commit']);
+  const toAgent = [...toServer, 'reconcile vm', 'apply define'];
+  expect(wayTo(trace, 'libvirt defineXml')).toEqual([...toAgent, 'libvirt defineXml']);
+  const toDisk = [...toServer, 'reconcile volume', 'apply clone'];
+  expect(wayTo(trace, 'disk clone')).toEqual([...toDisk, 'disk clone']);
+  const toPort = [...toServer, 'reconcile port'];
+  expect(wayTo(trace, 'ovsdb transact').slice(0, toPort.length)).toEqual(toPort);
+  for (const span of trace) {
+    const parent = trace.find((one) => one.spanId === span.parentId);
+    expect(span.endedNs).toBeGreaterThanOrEqual(span.beganNs);
+    if (parent !== undefined && parent.service === span.service) {
+      expect(span.beganNs).toBeGreaterThanOrEqual(parent.beganNs);
+    }
+  }
+  const token = (
+    JSON.parse(readFileSync(installation.controlPlane.profile, 'utf8')) as { token: string }
+  ).token;
+  expect([words.user, words.vnc, token].filter((word) => receiver.text.includes(word))).toEqual([]);
+});
+
+test('what Terraform and the command line were started in is gone on with', async () => {
+  const [args, environment] = traced();
+  await up(args, { ...environment, TRACEPARENT: traceparent });
+  await terraform.apply();
+  const trace = await traceOf('CreateVirtualMachine', ['libvirt create']);
+  expect(trace[0]?.traceId).toBe(traceId);
+  const outer = trace.filter(({ parentId }) => parentId === spanId);
+  expect(new Set(outer.map(({ service }) => service))).toEqual(
+    new Set(['terraform-provider-limiquantix']),
+  );
+  receiver.spans.length = 0;
+  await installation.commandIn(environment, 'vm', 'stop', 'web', '--force');
+  const stop = await traceOf('StopVirtualMachine', ['libvirt destroy']);
+  expect(wayTo(stop, 'libvirt destroy').slice(0, 4)).toEqual([
+    'limiquantix vm',
+    'limiquantix.compute.v1.VirtualMachineService/StopVirtualMachine',
+    'limiquantix.compute.v1.VirtualMachineService/StopVirtualMachine',
+    'reconcile vm',
+  ]);
+});
+
+test('where nobody records, a trace is passed on to the records and the log, and none is made up', async () => {
+  await up(['--log-level', 'debug'], {});
+  receiver.spans.length = 0;
+  await terraform.apply();
+  const events = async () => installation.list<AuditEvent>('audit_event');
+  expect((await events()).map(({ spec }) => spec?.traceparent)).toEqual(
+    (await events()).map(() => ''),
+  );
+  terraform.setEnvironment({ TRACEPARENT: traceparent });
+  terraform.write('main.tf', base + web(128));
+  await terraform.apply();
+  const updated = (await events()).find(({ spec }) => spec?.method === 'UpdateVirtualMachine');
+  expect(updated?.spec?.traceparent).toBe(traceparent);
+  const log = readFileSync(join(installation.controlPlane.log), 'utf8');
+  const lines = log
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const about = { name: 'web', type: 'vm', id: updated?.spec?.resourceId, traceId };
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      ...about,
+      level: 'info',
+      msg: 'a call was answered',
+      method: 'limiquantix.compute.v1.VirtualMachineService/UpdateVirtualMachine',
+      requestId: expect.stringMatching(/^[0-9a-f]{12}-\d+$/),
+      actor: 'user:admin',
+    }),
+  );
+  // By the agent's loop, which the trace reached with the change.
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      ...about,
+      msg: 'reconciling',
+      actions: expect.arrayContaining(['define']),
+    }),
+  );
+  expect(receiver.spans).toEqual([]);
+});
