@@ -6,7 +6,10 @@
 /** A process' environment. */
 export type TraceEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** Where to send traces by OTLP over HTTP; undefined for nowhere. `endpoint` goes before the rest. */
+/**
+ * Where to send traces by OTLP over HTTP; undefined for nowhere. `endpoint` goes before what the
+ * environment says.
+ */
 export function tracesUrl(env: TraceEnvironment, endpoint?: string): string | undefined {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return undefined;
   if (endpoint === undefined) {
@@ -18,7 +21,7 @@ export function tracesUrl(env: TraceEnvironment, endpoint?: string): string | un
   return base ? `${base.replace(/\/+$/, '')}/v1/traces` : undefined;
 }
 
-/** A list such as `key=value,other=a%20word`, as the variables for headers and attributes have it. */
+/** What is in a list such as `key=value,other=a%20word`: headers, or attributes. */
 export function keyValues(list: string | undefined): Readonly<Record<string, string>> {
   const pairs = (list ?? '').split(',').flatMap((pair): [string, string][] => {
     const [, key, value = ''] = /^\s*([^=\s]+)\s*=(.*)$/.exec(pair) ?? [];

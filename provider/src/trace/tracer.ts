@@ -14,13 +14,18 @@ export interface CallSpan {
   end(error?: unknown): void;
 }
 
+/** A call of Terraform's. */
+export interface TerraformCall {
+  /** Such as `ApplyResourceChange`. */
+  readonly name: string;
+  /** Such as `limiquantix_vm`; empty where it is about none. */
+  readonly typeName: string;
+}
+
 /** Follows the provider's work. */
 export interface Tracer {
-  /** Answers one of Terraform's calls; what is asked of the control plane meanwhile is part of it. */
-  answer<T>(
-    call: { readonly name: string; readonly typeName: string },
-    run: () => Promise<T>,
-  ): Promise<T>;
+  /** Answers a call; what is asked of the control plane meanwhile is part of it. */
+  answer<T>(call: TerraformCall, run: () => Promise<T>): Promise<T>;
   /** Begins a call of the control plane. */
   begin(method: DescMethod): CallSpan;
   /** The W3C trace context of what is under way; empty for none. */

@@ -7,12 +7,16 @@ import {
 } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import type { Lookup } from '../resource/lookup.js';
 import type { AnyResource } from '../resource/resource.js';
+import { noSpan, type Tracing } from '../tracing.js';
 import type { Driver, Removal } from './driver.js';
-import { type Finding, Loop } from './loop.js';
+import { type Finding, Loop, type LoopOptions } from './loop.js';
 import { VirtualClock } from './virtual-clock.js';
 
 /** A world of numbers: the driver brings `world[id]` up to the volume's size, one at a time. */
-function setup(over: Partial<Driver<Volume, number, 'grow'>> = {}) {
+function setup(
+  over: Partial<Driver<Volume, number, 'grow'>> = {},
+  more: Partial<LoopOptions> = {},
+) {
   const resources = new Map<string, Volume>();
   const world = new Map<string, number>();
   const findings: Finding[] = [];
@@ -50,6 +54,7 @@ function setup(over: Partial<Driver<Volume, number, 'grow'>> = {}) {
     clock,
     random: () => 0.5,
     failures: { acted: () => undefined, failed: (_, error) => void failures.push(error) },
+    ...more,
   });
   const put = (id: string, sizeGib: number, deleting = false): void => {
     const deletion = deleting ? { deletionRequestedAt: timestampFromMs(1) } : {};
@@ -165,4 +170,31 @@ test('ends although the work under way asks for more', async () => {
   gate.resolve();
   await stopping;
   await loop.idle();
+});
+
+test('a pass belongs to the trace of the change, which may become known just after it', async () => {
+  const cause = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const done: string[] = [];
+  let known = '';
+  const tracing: Tracing = {
+    isOn: true,
+    enter: (work, run) => {
+      done.push(`${work.name} ${work.facts?.['limiquantix.resource.id']} of ${work.cause}`);
+      return run(noSpan);
+    },
+    within: (work, run) => {
+      done.push(work.name);
+      return run(noSpan);
+    },
+    current: () => '',
+  };
+  const { loop, put } = setup({}, { tracing, causeOf: () => known });
+  put('a', 1);
+  // As the view does, which tells of the audit event after the resource.
+  known = cause;
+  await loop.idle();
+  put('a', 1, true);
+  await loop.idle();
+  const pass = `reconcile volume a of ${cause}`;
+  expect(done).toEqual([pass, 'observe', 'apply grow', 'observe', pass, 'remove']);
 });

@@ -1,0 +1,93 @@
+import { create } from '@bufbuild/protobuf';
+import { createContextValues, type UnaryRequest } from '@connectrpc/connect';
+import {
+  CreateVirtualMachineRequestSchema,
+  VirtualMachineService,
+} from '@limiquantix/proto/compute/v1/vm_service_pb.js';
+import { type Log, type LogFields, silentLog } from '../log.js';
+import { contractTypes } from '../resource/type-registry.js';
+import { type CausedWork, noSpan, noTracing, type Tracing } from '../tracing.js';
+import { callLogInterceptor } from './call-log.js';
+import { notesIn } from './call-notes.js';
+
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+function setup(isDebug: boolean, tracing: Tracing = noTracing) {
+  const lines: [level: string, fields: LogFields | undefined][] = [];
+  const log: Log = {
+    ...silentLog,
+    isDebug,
+    debug: (_, fields) => lines.push(['debug', fields]),
+    info: (_, fields) => lines.push(['info', fields]),
+  };
+  let nowMs = 0;
+  const clock = { nowMs: () => nowMs, after: () => () => undefined };
+  const newId = () => '01a21dbf-b2bd-702f-86f1-57fccf2eef30';
+  const interceptor = callLogInterceptor({ log, tracing, clock, newId });
+  const call = async (requestId: string, isWrite: boolean): Promise<void> => {
+    const request = {
+      stream: false,
+      service: VirtualMachineService,
+      method: VirtualMachineService.method.createVirtualMachine,
+      message: create(CreateVirtualMachineRequestSchema, { requestId }),
+      contextValues: createContextValues(),
+    } as unknown as UnaryRequest;
+    await interceptor(async () => {
+      const notes = notesIn(request.contextValues);
+      if (notes === undefined) throw new Error('no notes');
+      Object.assign(notes, { isWrite, actor: 'user:alice' });
+      const type = contractTypes.get('vm');
+      const resource = create(type.message, { id: 'vm-id', name: 'web' }) as never;
+      notes.writes([{ type, resource, previous: undefined }]);
+      nowMs += 7;
+      return {} as never;
+    })(request);
+  };
+  return { call, lines };
+}
+
+const method = 'limiquantix.compute.v1.VirtualMachineService/CreateVirtualMachine';
+const about = { method, actor: 'user:alice', type: 'vm', id: 'vm-id', name: 'web', ms: 7 };
+
+test('each call that writes has a line with its ids; one that reads only for who looks for faults', async () => {
+  const quiet = setup(false);
+  await quiet.call('mine', true);
+  await quiet.call('', true);
+  await quiet.call('', false);
+  expect(quiet.lines).toEqual([
+    ['info', { ...about, requestId: 'mine' }],
+    ['info', { ...about, requestId: '57fccf2eef30-1' }],
+  ]);
+  const talkative = setup(true);
+  await talkative.call('', false);
+  expect(talkative.lines).toEqual([['debug', { ...about, requestId: '57fccf2eef30-1' }]]);
+});
+
+test('what is recorded of a call says what its line says, and the line names the trace', async () => {
+  const facts: unknown[] = [];
+  const entered: CausedWork[] = [];
+  const tracing: Tracing = {
+    isOn: true,
+    enter(work, run) {
+      entered.push(work);
+      return run({ add: (more) => facts.push(more) });
+    },
+    within: (_, run) => run(noSpan),
+    current: () => traceparent,
+  };
+  const { call, lines } = setup(false, tracing);
+  await call('mine', true);
+  expect(entered).toMatchObject([{ name: method, kind: 'server', cause: '', isBeginning: true }]);
+  expect(facts).toEqual([
+    {
+      'limiquantix.request.id': 'mine',
+      'enduser.id': 'user:alice',
+      'limiquantix.resource.id': 'vm-id',
+      'limiquantix.resource.type': 'vm',
+      'limiquantix.resource.name': 'web',
+      'rpc.grpc.status': 'ok',
+    },
+  ]);
+  const traceId = traceparent.slice(3, 35);
+  expect(lines).toEqual([['info', { ...about, requestId: 'mine', traceId }]]);
+});
