@@ -35,7 +35,6 @@ import { FailureLog } from '../reconcile/failure-log.js';
 import { inspect, inspectable, removeStrays } from '../reconcile/inspect.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
 import { createReport } from '../reconcile/report.js';
-import type { AnyResource } from '../resource/resource.js';
 import type { Telemetry } from '../telemetry.js';
 import type { Tracing } from '../tracing.js';
 import { Causes } from '../view/causes.js';
@@ -79,16 +78,12 @@ export function startControl(options: ControlOptions): Control {
     log.error('cannot read whether a deletion is forced', { err }),
   );
   const causes = new Causes(clock);
-  const causeOf = (resource: AnyResource) => causes.of(resource);
+  const { causeOf } = causes;
   const hub = new AgentHub({
-    types,
-    lookup: view,
+    ...{ types, lookup: view, clock, log, causeOf },
     revision: () => view.revision,
-    clock,
-    log,
     write: (nodeId, observations) => writer.writeObservations(nodeId, observations),
     onChange: poke,
-    causeOf,
   });
   const links = linksOf({ hub, forced, view });
   const failures = new FailureLog(log, view);
@@ -96,15 +91,10 @@ export function startControl(options: ControlOptions): Control {
   const projects = new ProjectControlDriver({ usageOf, clock, poke });
   const { drivers, own, images } = makeDrivers({ ...options, writer, links, projects, poke });
   const loop: Loop = new Loop({
-    drivers,
-    lookup: view,
+    ...{ drivers, lookup: view, clock, random, failures, causeOf },
     report: createReport({ types, writer, clock, poke, failures }),
-    clock,
-    random,
     telemetry: options.telemetry,
     tracing: options.tracing,
-    causeOf,
-    failures,
   });
   const follow = (change: ViewChange): void => {
     causes.changed(change);

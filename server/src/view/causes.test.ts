@@ -24,26 +24,26 @@ test('a resource belongs to the trace of the call that last changed its intent',
   const { causes, event } = setup();
   event(7, traceOf(7));
   event(8, '');
-  expect(causes.of({ etag: '7' })).toBe(traceOf(7));
-  expect(causes.of({ etag: '8' })).toBe('');
-  expect(causes.of({ etag: '9' })).toBe('');
+  expect(causes.causeOf({ etag: '7' })).toBe(traceOf(7));
+  expect(causes.causeOf({ etag: '8' })).toBe('');
+  expect(causes.causeOf({ etag: '9' })).toBe('');
 });
 
 test('what comes long after a change is no part of its trace, nor is it after a restart', () => {
   const { clock, causes, event } = setup();
   event(7, traceOf(7));
   clock.advance(causeLastsMs - 1);
-  expect(causes.of({ etag: '7' })).toBe(traceOf(7));
+  expect(causes.causeOf({ etag: '7' })).toBe(traceOf(7));
   clock.advance(1);
-  expect(causes.of({ etag: '7' })).toBe('');
+  expect(causes.causeOf({ etag: '7' })).toBe('');
   event(7, traceOf(7), 1_000_000);
-  expect(causes.of({ etag: '7' })).toBe('');
+  expect(causes.causeOf({ etag: '7' })).toBe('');
 });
 
 test('remembers no more than a bound, and forgets the oldest', () => {
   const { causes, event } = setup();
   for (let revision = 1; revision <= causesMax + 1; revision += 1) event(revision, traceOf(1));
-  expect(causes.of({ etag: '1' })).toBe('');
-  expect(causes.of({ etag: '2' })).toBe(traceOf(1));
-  expect(causes.of({ etag: String(causesMax + 1) })).toBe(traceOf(1));
+  expect(causes.causeOf({ etag: '1' })).toBe('');
+  expect(causes.causeOf({ etag: '2' })).toBe(traceOf(1));
+  expect(causes.causeOf({ etag: String(causesMax + 1) })).toBe(traceOf(1));
 });

@@ -44,12 +44,12 @@ export class Causes {
   }
 
   /** The trace context of a resource's last change; empty where it had none, or long ago. */
-  of({ etag }: Pick<AnyResource, 'etag'>): string {
+  readonly causeOf = ({ etag }: Pick<AnyResource, 'etag'>): string => {
     // A resource's etag is the revision of the last change of its intent.
     const cause = this.#causes.get(etag);
     if (cause === undefined) return '';
     if (this.#clock.nowMs() < cause.untilMs) return cause.traceparent;
     this.#causes.delete(etag);
     return '';
-  }
+  };
 }
