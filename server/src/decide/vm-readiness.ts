@@ -74,6 +74,8 @@ const restPhases: ReadonlyMap<PowerState, Phase> = new Map([
   [PowerState.SUSPENDED, Phase.SUSPENDED],
 ]);
 
+const offStates: ReadonlySet<PowerState> = new Set([PowerState.STOPPED, PowerState.CRASHED]);
+
 function judgePower(
   vm: VirtualMachine,
   status: VirtualMachineStatus,
@@ -83,8 +85,8 @@ function judgePower(
   const phase = restPhases.get(wanted);
   if (phase !== undefined) {
     if (status.powerState === wanted) return verdict(phase, ready());
-    // What was off before has no memory to save.
-    if (wanted === PowerState.SUSPENDED && status.powerState === PowerState.STOPPED) {
+    // One that ended by itself is as off as one that was shut down; neither has memory to save.
+    if (wanted !== PowerState.PAUSED && offStates.has(status.powerState)) {
       return verdict(Phase.STOPPED, ready());
     }
     return verdict(Phase.PROVISIONING, notReady('PowerState', 'its power state is being changed'));
