@@ -6,6 +6,7 @@ import { createApiClient, probe } from '../client/api-client.js';
 import { createChannel } from '../client/channel.js';
 import { localFiles } from '../client/local-files.js';
 import { resolveSettings, type SettingsQuestion } from '../client/settings.js';
+import type { Timers } from '../client/timers.js';
 import type { Method } from '../plugin/grpc-server.js';
 import { typePrefix } from '../schema/resource-shape.js';
 import { providerService } from '../tfplugin6/provider-service.js';
@@ -28,6 +29,13 @@ export interface Service {
   readonly end: () => Promise<unknown> | undefined;
 }
 
+const timers: Timers = {
+  after(delayMs, fn) {
+    const timer = setTimeout(fn, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** Starts the service. */
 export function startService({
   nowMs,
@@ -49,7 +57,7 @@ export function startService({
       const channel = createChannel({ ...settings, tracer });
       const options = { settings, channel, stopping: stopping.signal, nowMs };
       await probe(options, await session.resource(`${typePrefix}project`));
-      const api = createApiClient({ ...options, planId: randomUUID() });
+      const api = createApiClient({ ...options, timers, planId: randomUUID() });
       return { api, disruptionLimit: settings.disruptionLimit };
     },
   });

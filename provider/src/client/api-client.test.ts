@@ -37,6 +37,7 @@ function clientOf(count: number, stopping = new AbortController().signal) {
     stopping,
     planId: 'p',
     nowMs: () => 0,
+    timers: { after: () => () => undefined },
   });
   return { api, asked };
 }

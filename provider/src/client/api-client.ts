@@ -16,11 +16,12 @@ import {
 import type { Channel } from './channel.js';
 import { judge } from './judge.js';
 import { listResources, pageSizeMax } from './lister.js';
-import { Reader } from './reader.js';
+import { Reader, type ReaderOptions } from './reader.js';
 import type { Settings } from './settings.js';
+import type { Timers } from './timers.js';
 import type { uploadFile } from './uploader.js';
 import { waitFor } from './wait.js';
-import { Watcher } from './watcher.js';
+import { Watcher, type WatcherOptions } from './watcher.js';
 
 /** What the client needs from outside. */
 export interface ApiClientOptions {
@@ -29,6 +30,7 @@ export interface ApiClientOptions {
   /** Aborted when Terraform asks the provider to stop. */
   readonly stopping: AbortSignal;
   readonly nowMs: () => number;
+  readonly timers: Timers;
   /** The word that all judged requests of this process share. */
   readonly planId: string;
 }
@@ -39,36 +41,21 @@ const endTimeoutMs = 10_000;
 
 /** Makes the client. Nothing is sent before the first call. */
 export function createApiClient(options: ApiClientOptions): Api {
-  const { settings, channel, stopping, nowMs, planId } = options;
-  const sleep = (ms: number): Promise<void> => pause(ms, stopping);
+  const { settings, channel, stopping, timers, planId } = options;
+  const sleep = (ms: number): Promise<void> => pause(timers, ms, stopping);
   const { endpoint } = settings;
   const caller = createCaller({ endpoint, channel, stopping, sleep });
-  const readers = new Map<string, Reader>();
-  const revisions = new Map<string, Reader>();
-  const watchers = new Map<string, Watcher>();
-  const reader = (shape: ResourceShape): Reader =>
-    ofType(readers, shape, () => new Reader(caller, shape, nowMs));
-  const revisionReader = (shape: ResourceShape): Reader =>
-    ofType(revisions, shape, () => new Reader(caller, shape, nowMs, ['id', 'revision']));
-  const watcher = (shape: ResourceShape): Watcher =>
-    ofType(watchers, shape, () => {
-      const get = (id: string) => new Reader(caller, shape, nowMs).read(id);
-      return new Watcher({ caller, shape, stopping, sleep, get });
-    });
-  // A write of one type may change the status of others.
-  const written = (): void => {
-    for (const one of [...readers.values(), ...revisions.values()]) one.forget();
-  };
+  const { reader, revisionReader, watcher, forget } = perType({ ...options, caller, sleep });
   return {
     create: (shape, resource, requestId) =>
-      write(caller, shape, 'Create', { resource, rest: { requestId } }, written),
+      write(caller, shape, 'Create', { resource, rest: { requestId } }, forget),
     update: (shape, resource, paths) =>
       write(
         caller,
         shape,
         'Update',
         { resource, rest: { updateMask: { paths: [...paths] } } },
-        written,
+        forget,
       ),
     get: (shape, id) => reader(shape).read(id),
     hasRevision: async (shape, id, revision) =>
@@ -82,20 +69,48 @@ export function createApiClient(options: ApiClientOptions): Api {
         if (error instanceof ApiError && error.code === 'not_found') return undefined;
         throw error;
       } finally {
-        written();
+        forget();
       }
     },
     async call(method, request, { atTheEnd = false } = {}) {
       try {
         if (!atTheEnd) return await caller.unary(method, request);
-        return await closingCaller({ endpoint, channel }).unary(method, request, endTimeoutMs);
+        return await closingCaller({ endpoint, channel, timers }).unary(
+          method,
+          request,
+          endTimeoutMs,
+        );
       } finally {
-        written();
+        forget();
       }
     },
     judge: (shape, question) => judge(caller, planId, shape, question),
-    wait: (shape, question) => waitFor(watcher(shape), question, stopping),
+    wait: (shape, question) => waitFor(watcher(shape), question, { stopping, timers }),
     upload: ({ type }, id, file) => upload(caller, { type, id }, file),
+  };
+}
+
+/** The readers and watchers of each type. */
+function perType(options: Omit<ReaderOptions, 'shape'> & Omit<WatcherOptions, 'shape' | 'get'>) {
+  const { caller, nowMs, timers } = options;
+  const readers = new Map<string, Reader>();
+  const revisions = new Map<string, Reader>();
+  const watchers = new Map<string, Watcher>();
+  const make = (shape: ResourceShape, fields?: readonly string[]): Reader =>
+    new Reader({ caller, shape, nowMs, timers }, fields);
+  return {
+    reader: (shape: ResourceShape): Reader => ofType(readers, shape, () => make(shape)),
+    revisionReader: (shape: ResourceShape): Reader =>
+      ofType(revisions, shape, () => make(shape, ['id', 'revision'])),
+    watcher: (shape: ResourceShape): Watcher =>
+      ofType(watchers, shape, () => {
+        const get = (id: string) => make(shape).read(id);
+        return new Watcher({ ...options, shape, get });
+      }),
+    /** A write of one type may change the status of others. */
+    forget(): void {
+      for (const one of [...readers.values(), ...revisions.values()]) one.forget();
+    },
   };
 }
 
@@ -104,14 +119,17 @@ const upload: typeof uploadFile = async (...args) =>
   (await import('./uploader.js')).uploadFile(...args);
 
 /** For calls at the end: Terraform asks to stop before it closes what is open. */
-function closingCaller(options: Pick<CallerOptions, 'endpoint' | 'channel'>): Caller {
+function closingCaller(
+  options: Pick<CallerOptions, 'endpoint' | 'channel'> & { readonly timers: Timers },
+): Caller {
   const never = new AbortController().signal;
-  return createCaller({ ...options, stopping: never, sleep: (ms) => pause(ms, never) });
+  const sleep = (ms: number): Promise<void> => pause(options.timers, ms, never);
+  return createCaller({ ...options, stopping: never, sleep });
 }
 
 /** Asks for next to nothing, to learn whether the control plane answers and takes the token. */
 export async function probe(
-  { settings, channel, stopping }: Omit<ApiClientOptions, 'planId'>,
+  { settings, channel, stopping }: Omit<ApiClientOptions, 'planId' | 'timers'>,
   shape: ResourceShape,
 ): Promise<void> {
   const method = standardMethod(shape, 'List');
@@ -191,24 +209,21 @@ function ofType<T>(all: Map<string, T>, { type }: ResourceShape, make: () => T):
   return found;
 }
 
-function pause(ms: number, stopping: AbortSignal): Promise<void> {
+function pause(timers: Timers, ms: number, stopping: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
-      clearTimeout(timer);
+      cancel?.();
       reject(
         new ApiError({ code: 'canceled', reason: '', message: 'interrupted', violations: [] }),
       );
     };
-    if (stopping.aborted) {
-      reject(
-        new ApiError({ code: 'canceled', reason: '', message: 'interrupted', violations: [] }),
-      );
-      return;
-    }
-    const timer = setTimeout(() => {
+    let cancel: (() => void) | undefined;
+    if (stopping.aborted) return stop();
+    cancel = timers.after(ms, () => {
       stopping.removeEventListener('abort', stop);
       resolve();
-    }, ms);
+    });
     stopping.addEventListener('abort', stop, { once: true });
+    return undefined;
   });
 }

@@ -5,6 +5,13 @@ import type { Caller } from './calls.js';
 import { Reader } from './reader.js';
 
 const shape = shapeOf('network');
+/** Reads are gathered for a turn. */
+const timers = {
+  after(_: number, fn: () => void) {
+    const turn = setImmediate(fn);
+    return () => clearImmediate(turn);
+  },
+};
 
 /** A control plane of so many networks, named by their ids, that counts its calls. */
 function controlPlane(count: number): { caller: Caller; calls: string[] } {
@@ -36,7 +43,7 @@ function controlPlane(count: number): { caller: Caller; calls: string[] } {
 
 test('reads a few one by one, and says when there is none', async () => {
   const { caller, calls } = controlPlane(3);
-  const reader = new Reader(caller, shape, () => 0);
+  const reader = new Reader({ caller, shape, nowMs: () => 0, timers });
   const found = await Promise.all(['id-1', 'nobody'].map((id) => reader.read(id)));
   expect(found.map((one) => one?.name)).toEqual(['n-1', undefined]);
   expect(calls).toHaveLength(2);
@@ -45,7 +52,7 @@ test('reads a few one by one, and says when there is none', async () => {
 test('answers many from one list, however they come', async () => {
   const { caller, calls } = controlPlane(2_500);
   let nowMs = 0;
-  const reader = new Reader(caller, shape, () => nowMs);
+  const reader = new Reader({ caller, shape, nowMs: () => nowMs, timers });
   for (let i = 0; i < 200; i++) {
     nowMs += 2;
     expect((await reader.read(`id-${i * 10}`))?.name).toBe(`n-${i * 10}`);
@@ -58,7 +65,7 @@ test('answers many from one list, however they come', async () => {
 test('reads anew after a write, and after a while', async () => {
   const { caller, calls } = controlPlane(10);
   let nowMs = 0;
-  const reader = new Reader(caller, shape, () => nowMs);
+  const reader = new Reader({ caller, shape, nowMs: () => nowMs, timers });
   const readAll = () => Promise.all(Array.from({ length: 10 }, (_, i) => reader.read(`id-${i}`)));
   await readAll();
   await readAll();
@@ -72,7 +79,7 @@ test('reads anew after a write, and after a while', async () => {
 
 test('reads one by one from an installation that is too large to list', async () => {
   const { caller, calls } = controlPlane(10_001);
-  const reader = new Reader(caller, shape, () => 0);
+  const reader = new Reader({ caller, shape, nowMs: () => 0, timers });
   const ids = Array.from({ length: 20 }, (_, i) => `id-${i}`);
   const found = await Promise.all(ids.map((id) => reader.read(id)));
   expect(found.every((one) => one !== undefined)).toBe(true);
@@ -81,7 +88,7 @@ test('reads one by one from an installation that is too large to list', async ()
 
 test('reads some fields of many, and nothing of few', async () => {
   const { caller, calls } = controlPlane(20);
-  const reader = new Reader(caller, shape, () => 0, ['id', 'revision']);
+  const reader = new Reader({ caller, shape, nowMs: () => 0, timers }, ['id', 'revision']);
   expect(await reader.read('id-1')).toBeUndefined();
   expect(calls).toEqual([]);
   const ids = Array.from({ length: 20 }, (_, i) => `id-${i}`);

@@ -8,6 +8,7 @@ import type { AnyResource } from '../engine/fields.js';
 import type { ResourceShape } from '../schema/resource-shape.js';
 import { answerFields, type Caller, standardMethod } from './calls.js';
 import { listResources } from './lister.js';
+import type { Timers } from './timers.js';
 
 /** How many reads in `windowMs` make a list worth its while. */
 const readsForList = 8;
@@ -16,6 +17,14 @@ const windowMs = 1_000;
 const pagesMax = 10;
 /** How long a list answers further reads. A refresh of thousands takes about as long. */
 const listLifeMs = 10_000;
+
+/** What a reader works with. */
+export interface ReaderOptions {
+  readonly caller: Caller;
+  readonly shape: ResourceShape;
+  readonly nowMs: () => number;
+  readonly timers: Timers;
+}
 
 interface Pending {
   readonly id: string;
@@ -39,9 +48,7 @@ export class Reader {
   private writes = 0;
 
   constructor(
-    private readonly caller: Caller,
-    private readonly shape: ResourceShape,
-    private readonly nowMs: () => number,
+    private readonly options: ReaderOptions,
     private readonly fields?: readonly string[],
   ) {}
 
@@ -50,7 +57,7 @@ export class Reader {
    * ApiError.
    */
   read(id: string): Promise<AnyResource | undefined> {
-    const nowMs = this.nowMs();
+    const nowMs = this.options.nowMs();
     if (nowMs - this.windowStartMs > windowMs) {
       this.windowStartMs = nowMs;
       this.readsInWindow = 0;
@@ -63,7 +70,7 @@ export class Reader {
     return new Promise((resolve, reject) => {
       this.pending.push({ id, resolve, reject });
       // A few turns later, so that requests that came in one packet are all here.
-      if (this.pending.length === 1) setTimeout(() => this.flush(), 1);
+      if (this.pending.length === 1) this.options.timers.after(1, () => this.flush());
     });
   }
 
@@ -95,7 +102,7 @@ export class Reader {
 
   private async list(): Promise<Snapshot | undefined> {
     const writes = this.writes;
-    const { resources, isComplete } = await listResources(this.caller, this.shape, {
+    const { resources, isComplete } = await listResources(this.options.caller, this.options.shape, {
       ...(this.fields && { fields: this.fields }),
       pagesMax,
     });
@@ -104,7 +111,7 @@ export class Reader {
       return undefined;
     }
     const byId = new Map(resources.map((resource) => [resource.id, resource]));
-    const snapshot = { byId, expiresMs: this.nowMs() + listLifeMs };
+    const snapshot = { byId, expiresMs: this.options.nowMs() + listLifeMs };
     if (writes === this.writes) this.snapshot = snapshot;
     return snapshot;
   }
@@ -112,10 +119,10 @@ export class Reader {
   private async getOne(id: string): Promise<AnyResource | undefined> {
     // As few bytes as a list entry, but a round trip more.
     if (this.fields !== undefined) return undefined;
-    const method = standardMethod(this.shape, 'Get');
+    const method = standardMethod(this.options.shape, 'Get');
     try {
-      const answer = await this.caller.unary(method, { id });
-      return answerFields(this.shape, method, answer).resource;
+      const answer = await this.options.caller.unary(method, { id });
+      return answerFields(this.options.shape, method, answer).resource;
     } catch (error) {
       if (error instanceof ApiError && error.code === 'not_found') return undefined;
       throw error;

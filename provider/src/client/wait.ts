@@ -5,18 +5,19 @@
 import { ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import type { WaitQuestion, WaitResult } from '../engine/api.js';
 import type { AnyResource } from '../engine/fields.js';
+import type { Timers } from './timers.js';
 import type { Watcher } from './watcher.js';
 
 /** Waits. Rejects with ApiError if the server refuses to be watched. */
 export function waitFor(
   watcher: Watcher,
   { resource, until, timeoutMs }: WaitQuestion,
-  stopping: AbortSignal,
+  { stopping, timers }: { readonly stopping: AbortSignal; readonly timers: Timers },
 ): Promise<WaitResult> {
   let last: AnyResource | undefined = resource;
   return new Promise((resolve, reject) => {
     const finish = (result: WaitResult): true => {
-      clearTimeout(timer);
+      cancelTimeout();
       stopping.removeEventListener('abort', interrupt);
       stop();
       resolve(result);
@@ -32,7 +33,8 @@ export function waitFor(
     const interrupt = (): void => {
       finish({ outcome: 'interrupted', resource: last });
     };
-    const timer = setTimeout(() => finish({ outcome: 'timeout', resource: last }), timeoutMs);
+    const late = (): void => void finish({ outcome: 'timeout', resource: last });
+    const cancelTimeout = timers.after(timeoutMs, late);
     let stop = (): void => undefined;
     if (stopping.aborted) return interrupt();
     stopping.addEventListener('abort', interrupt, { once: true });
@@ -40,7 +42,7 @@ export function waitFor(
     // A record may go in the very write that its deletion was: begin just before that one.
     const revision = until === 'gone' ? resource.revision - 1n : resource.revision;
     stop = watcher.observe({ id: resource.id, revision }, judge, (error) => {
-      clearTimeout(timer);
+      cancelTimeout();
       stopping.removeEventListener('abort', interrupt);
       reject(error);
     });

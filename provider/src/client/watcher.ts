@@ -10,6 +10,7 @@ import type { ResourceShape } from '../schema/resource-shape.js';
 import { answerFields, type Caller, standardMethod } from './calls.js';
 import { isTransient } from './error-map.js';
 import { listResources } from './lister.js';
+import type { Timers } from './timers.js';
 
 /** What a watcher needs from outside. */
 export interface WatcherOptions {
@@ -18,6 +19,7 @@ export interface WatcherOptions {
   readonly stopping: AbortSignal;
   /** Waits; rejects when the provider stops. */
   readonly sleep: (ms: number) => Promise<void>;
+  readonly timers: Timers;
   /** Reads one resource, for a wait that begins after its change went by. */
   readonly get: (id: string) => Promise<AnyResource | undefined>;
 }
@@ -44,7 +46,7 @@ export class Watcher {
   private readonly subscriptions = new Map<string, Set<Subscription>>();
   private position: bigint | undefined;
   private isRunning = false;
-  private idleTimer: NodeJS.Timeout | undefined;
+  private cancelIdle = (): void => undefined;
   private endStream: () => void = () => undefined;
 
   constructor(private readonly options: WatcherOptions) {}
@@ -60,7 +62,7 @@ export class Watcher {
   ): () => void {
     const { id, revision } = question;
     const subscription: Subscription = { observe: observer, fail };
-    clearTimeout(this.idleTimer);
+    this.cancelIdle();
     const ofId = this.subscriptions.get(id) ?? new Set();
     ofId.add(subscription);
     this.subscriptions.set(id, ofId);
@@ -157,9 +159,8 @@ export class Watcher {
     ofId?.delete(subscription);
     if (ofId?.size === 0) this.subscriptions.delete(id);
     if (this.subscriptions.size > 0) return;
-    clearTimeout(this.idleTimer);
-    this.idleTimer = setTimeout(() => this.endStream(), idleMs);
-    this.idleTimer.unref();
+    this.cancelIdle();
+    this.cancelIdle = this.options.timers.after(idleMs, () => this.endStream());
   }
 
   private failAll(error: unknown): void {
