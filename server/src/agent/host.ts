@@ -31,8 +31,9 @@ import type { OpenVSwitch } from '../wire/ovsdb/open-vswitch.js';
 import { Agent, type DriverContext } from './agent.js';
 import { ChassisKeeper } from './chassis-keeper.js';
 import type { ControlPlane } from './control-plane.js';
+import type { LogFiles } from './log-files.js';
 import { createNodeDriver, type NodeFacts } from './node-facts.js';
-import { Replica } from './replica.js';
+import { type ReadId, Replica } from './replica.js';
 
 /** A host's backends. */
 export interface HostBackends {
@@ -59,6 +60,8 @@ export interface HostAgentOptions {
   readonly types: TypeRegistry;
   /** Where the desired state is kept. */
   readonly directory: string;
+  /** The files there; this machine's without it. */
+  readonly files?: LogFiles;
   readonly controlPlane: ControlPlane;
   readonly backends: HostBackends;
   readonly facts: HostFacts;
@@ -85,8 +88,9 @@ export interface HostAgent {
 /** Starts an agent. It is up at once; backends that don't answer yet are waited for. */
 export async function startHostAgent(given: HostAgentOptions): Promise<HostAgent> {
   const options = { ...given, backends: tracedBackends(given) };
-  const { types, directory, controlPlane, backends } = options;
-  const replica = await Replica.open(directory, (type, bytes) => idOf(types, type, bytes));
+  const { types, directory, files, controlPlane, backends } = options;
+  const readId: ReadId = (type, bytes) => idOf(types, type, bytes);
+  const replica = await Replica.open(directory, readId, files);
   let host: Host | undefined;
   const agent = new Agent({
     ...options,

@@ -4,8 +4,6 @@
  * plane. A record that a crash cut short is dropped: the control plane's next snapshot has it.
  */
 
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { create } from '@bufbuild/protobuf';
@@ -19,6 +17,7 @@ import {
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { LimiError } from '../resource/error.js';
 import type { ResourceKey, TypeName } from '../resource/resource.js';
+import { type LogFile, type LogFiles, machineLogFiles } from './log-files.js';
 
 /** A desired resource: its key, and its message as the control plane encoded it. */
 export interface ReplicaEntry {
@@ -36,28 +35,32 @@ const compactBytesMin = 1_048_576;
 /** Length and CRC-32 of a record, each 4 bytes, little-endian. */
 const headerBytes = 8;
 const fileName = 'desired.log';
-const appendToEmpty =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
 /** The desired state on disk. One at a time for a directory; calls must not overlap. */
 export class Replica {
   readonly #directory: string;
   readonly #readId: ReadId;
+  readonly #files: LogFiles;
   readonly #entries = new Map<string, ReplicaEntry>();
-  #file: FileHandle | undefined;
+  #file: LogFile | undefined;
   #logBytes = 0;
   #liveBytes = 0;
   #known = false;
 
-  private constructor(directory: string, readId: ReadId) {
+  private constructor(directory: string, readId: ReadId, files: LogFiles) {
     this.#directory = directory;
     this.#readId = readId;
+    this.#files = files;
   }
 
   /** Opens the log in a directory and reads it; makes both where they don't exist. */
-  static async open(directory: string, readId: ReadId): Promise<Replica> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const replica = new Replica(directory, readId);
+  static async open(
+    directory: string,
+    readId: ReadId,
+    files: LogFiles = machineLogFiles,
+  ): Promise<Replica> {
+    await files.ensureDirectory(directory);
+    const replica = new Replica(directory, readId, files);
     await replica.#load();
     return replica;
   }
@@ -94,7 +97,7 @@ export class Replica {
   }
 
   async #load(): Promise<void> {
-    const content = await readIfThere(this.#path);
+    const content = await this.#files.read(this.#path);
     if (content === undefined) return;
     let offset = 0;
     for (;;) {
@@ -103,7 +106,7 @@ export class Replica {
       this.#merge(record.desired);
       offset = record.end;
     }
-    this.#file = await open(this.#path, 'a');
+    this.#file = await this.#files.open(this.#path, 'append');
     await this.#file.truncate(offset);
     this.#logBytes = offset;
   }
@@ -133,8 +136,8 @@ export class Replica {
   async #append(record: Uint8Array): Promise<void> {
     const file = this.#file;
     if (file === undefined) throw refused('the desired state on disk is closed');
-    await file.appendFile(record);
-    await file.datasync();
+    await file.append(record);
+    await file.sync();
     this.#logBytes += record.length;
   }
 
@@ -143,11 +146,10 @@ export class Replica {
     const upserts = this.entries().map(asMessage);
     const record = encodeRecord(create(DesiredSchema, { revision, snapshot: true, upserts }));
     const temporary = `${this.#path}.part`;
-    const file = await open(temporary, appendToEmpty, 0o600);
-    await file.appendFile(record);
+    const file = await this.#files.open(temporary, 'empty');
+    await file.append(record);
     await file.sync();
-    await rename(temporary, this.#path);
-    await syncDirectory(this.#directory);
+    await this.#files.replace(temporary, this.#path);
     await this.#file?.close();
     this.#file = file;
     this.#logBytes = record.length;
@@ -186,24 +188,6 @@ function decodeRecord(
   const body = content.subarray(offset + headerBytes, end);
   if (crc32(body) !== content.readUInt32LE(offset + 4)) return undefined;
   return { desired: fromBinary(DesiredSchema, body), end };
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function refused(message: string): LimiError {

@@ -99,7 +99,8 @@ export const relayHeaders = (peer: Pick<Peer, 'nodeId' | 'address'> | undefined)
   [relayedAddress]: peer?.address ?? '',
 });
 
-function valuesOf(connection: Connection): ContextValues {
+/** The values of a call that came by a connection. */
+export function valuesOf(connection: Connection): ContextValues {
   return createContextValues().set(connectionKey, connection);
 }
 

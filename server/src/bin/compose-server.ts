@@ -11,7 +11,6 @@ import { createAgentService } from '../api/agent-service.js';
 import type { ApiContext } from '../api/api-context.js';
 import { AuditLog } from '../api/audit.js';
 import { authInterceptor } from '../api/auth.js';
-import { ensureBuiltIns } from '../api/built-ins.js';
 import { callerOf } from '../api/caller.js';
 import { forgetOperations } from '../api/forget-operations.js';
 import { startHousekeeping } from '../api/housekeeping.js';
@@ -21,25 +20,13 @@ import { parseListenAddress } from '../api/listen.js';
 import { Load, type LoadLimits, loadLimitsDefault } from '../api/load.js';
 import { identityMethods } from '../api/methods/identity.js';
 import { shortLivedTokenMethods } from '../api/methods/short-lived-tokens.js';
-import { PlanSessions } from '../api/plan-sessions.js';
-import { PolicyDenials } from '../api/policy-denials.js';
 import { leaderInterceptor, Relay } from '../api/relay.js';
 import { sweepRequests } from '../api/request-log.js';
 import { registerResources } from '../api/resource-service.js';
 import { type ApiServer, startApiServer } from '../api/server.js';
-import { Snapshots } from '../api/snapshots.js';
 import { registerTokens } from '../api/token-service.js';
-import { Turns } from '../api/turns.js';
 import { registerUploads } from '../api/upload-service.js';
 import { Uploads } from '../api/uploads.js';
-import { Usage } from '../api/usage.js';
-import { createValidate } from '../api/validation.js';
-import { fullAccess } from '../decide/access.js';
-import { admission } from '../decide/admission-table.js';
-import { Capacity } from '../decide/capacity.js';
-import { claimsOf } from '../decide/claims.js';
-import { judges } from '../decide/judge-table.js';
-import { fullSupport, realSupport } from '../drivers/support.js';
 import { CertificateAuthority, type KeyPair } from '../identity/certificate-authority.js';
 import { Tokens } from '../identity/tokens.js';
 import { Downloader } from '../library/download.js';
@@ -47,10 +34,8 @@ import { imageUploads } from '../library/image-content.js';
 import { Library } from '../library/library.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
-import { contractTypes } from '../resource/type-registry.js';
 import { Simulation } from '../simulate/simulation.js';
 import { createWorld, type World } from '../simulate/world.js';
-import { refuseCopying } from '../store/copy.js';
 import type { EtcdTls } from '../store/etcd/client.js';
 import type { Leadership } from '../store/leadership.js';
 import { measuredStore } from '../store/measured.js';
@@ -58,11 +43,11 @@ import type { SqliteStoreOptions } from '../store/sqlite.js';
 import type { Store } from '../store/store.js';
 import type { Telemetry } from '../telemetry.js';
 import type { Tracing } from '../tracing.js';
-import { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
 import { createDial } from '../wire/ovsdb/endpoint.js';
 import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
+import { openContext } from './compose-context.js';
 import { createLeadership, shareAuthority } from './compose-leadership.js';
 import { newId } from './effects.js';
 import { LeaderDuty } from './leader-duty.js';
@@ -151,7 +136,9 @@ async function compose(
   const { tracing } = options;
   const store = await openOwnStore(options);
   onStop(() => store.close());
-  const context = await openContext(options, measuredStore(store, { telemetry, tracing }), onStop);
+  const isSimulated = options.simulate > 0;
+  const ownStore = measuredStore(store, { telemetry, tracing });
+  const context = await openContext({ ...options, store: ownStore, newId, isSimulated }, onStop);
   const nowMs = context.nowMs;
   const authority = await CertificateAuthority.open({ directory: at('ca'), nowMs, randomBytes });
   const caFingerprint = authority.fingerprint;
@@ -223,38 +210,6 @@ async function openOwnStore(options: ServerOptions): Promise<Store> {
   const location = options.store ?? { kind: 'sqlite', path };
   const given = await options.openStore?.({ path, nowMs });
   return given ?? openStore(location, { tls: options.storeTls, clock, log });
-}
-
-async function openContext(
-  options: ServerOptions,
-  store: Store,
-  onStop: (end: () => Promise<void> | void) => void,
-): Promise<ApiContext> {
-  const { clock, log, random } = options;
-  const nowMs = (): number => clock.nowMs();
-  await refuseCopying(store);
-  const types = contractTypes;
-  const onFailure = (err: unknown): void => log.error('the view lost the store', { err });
-  const view = new View({ store, types, clock, onFailure, claimsOf });
-  const capacity = new Capacity();
-  view.onChange((change) => capacity.changed(change));
-  await view.start();
-  onStop(() => view.stop());
-  const support = options.simulate === 0 ? realSupport : fullSupport;
-  const validate = createValidate();
-  const plans = new PlanSessions({ view, clock });
-  onStop(() => plans.stop());
-  const snapshots = new Snapshots(clock);
-  onStop(() => snapshots.stop());
-  const base: ApiContext = {
-    ...{ types, store, view, admission, capacity, support, validate },
-    ...{ newId, nowMs, clock, random, judges, plans, snapshots },
-    ...{ access: fullAccess, usage: new Usage(view, types), turns: new Turns() },
-  };
-  await ensureBuiltIns(base);
-  const denials = new PolicyDenials(base, log);
-  onStop(() => denials.stop());
-  return { ...base, denials };
 }
 
 interface ApiParts {

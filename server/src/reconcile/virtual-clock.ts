@@ -7,7 +7,10 @@ interface Timer {
   readonly fn: () => void;
 }
 
-/** Virtual time. Timers due at the same time run in the order in which they were set. */
+/**
+ * Virtual time, in whole milliseconds. Timers due at the same time run in the order in which they
+ * were set.
+ */
 export class VirtualClock implements Clock {
   #nowMs: number;
   #order = 0;
@@ -22,7 +25,7 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, fn: () => void): Cancel {
-    const timer = { dueMs: this.#nowMs + delayMs, order: this.#order, fn };
+    const timer = { dueMs: this.#nowMs + Math.ceil(delayMs), order: this.#order, fn };
     this.#order += 1;
     this.#timers.add(timer);
     return () => {
