@@ -11,12 +11,15 @@ export NODE_OPTIONS := --disable-warning=ExperimentalWarning
 unexport TF_CLI_CONFIG_FILE
 
 SIMULATE ?=
+SEED ?=
+STEPS ?=
+COUNT ?=
 CONSTRUCTS := constructs/.jsii
 CONSTRUCTS_FROM := $(shell find proto/limiquantix provider/src/schema constructs/src constructs/scripts \
   -type f -not -path '*/gen/*')
 
 .PHONY: help setup setup-node setup-buf setup-go ready proto proto-direct proto-go proto-rust proto-lint \
-  proto-breaking docs build check fmt test bench demo demo-down guest-image install clean
+  proto-breaking docs build check fmt test simulate bench demo demo-down guest-image install clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -88,6 +91,9 @@ test: setup check proto-lint ## Run all tests; without root those on real hosts 
 
 bench: ready ## Measure; prints JSON lines {"name","value","unit","floor","ratio"}
 	@tsx test/bench/main.ts
+
+simulate: ready ## Simulate faults on virtual time: SEED=… STEPS=… repeats a run, COUNT=… runs many
+	@tsx test/simulation/simulate.ts --seed=$(SEED) --steps=$(STEPS) --count=$(COUNT)
 
 guest-image: ## Build the guest image of the demo and the tests (cached)
 	@scripts/guest-image.sh

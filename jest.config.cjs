@@ -1,5 +1,5 @@
 /**
- * One jest configuration, five projects; `SUITE=<name>` or `--selectProjects` picks some.
+ * One jest configuration, seven projects; `SUITE=<name>` or `--selectProjects` picks some.
  * Sources are ES modules with `.js` extensions; swc turns them into CommonJS for jest.
  */
 const base = {
@@ -23,6 +23,7 @@ module.exports = {
     suite('conformance', ['<rootDir>/test/conformance/**/*.test.ts']),
     suite('generated', ['<rootDir>/test/generated/**/*.test.ts']),
     suite('acceptance', ['<rootDir>/test/acceptance/**/*.test.ts']),
+    suite('simulation', ['<rootDir>/test/simulation/**/*.test.ts']),
     suite('lab', ['<rootDir>/test/lab/**/*.test.ts']),
     {
       ...suite('constructs', ['<rootDir>/{constructs,examples}/**/*.test.ts']),

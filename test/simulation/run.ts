@@ -1,0 +1,275 @@
+/**
+ * One run from one seed: an installation, clients that change their configurations, faults in
+ * between; then quiet, in which everything must come to what was declared; then the end of all that
+ * was declared, after which nothing may be left.
+ */
+import { Acknowledged } from './acknowledged.js';
+import { rowsOf } from './backend-rows.js';
+import { Chance } from './chance.js';
+import { Client } from './client.js';
+import { Configuration } from './declared.js';
+import { FaultPlan } from './fault-plan.js';
+import { Installation, idsOf } from './installation.js';
+import { always, atRest, type Facts } from './invariants.js';
+import { Timeline } from './timeline.js';
+import { WorldModel } from './world-model.js';
+
+/** What to run. */
+export interface RunOptions {
+  readonly seed: number;
+  /** Steps with faults, before it is quiet. */
+  readonly steps: number;
+  /** Gets to see how everything is at the end. */
+  readonly onEnd?: (facts: Facts) => void;
+}
+
+/** What came of it. */
+export interface RunResult {
+  readonly seed: number;
+  /** What was broken first; undefined where all was well. */
+  readonly breach: { readonly invariant: string; readonly what: string } | undefined;
+  readonly simulatedMs: number;
+  readonly turns: number;
+  readonly commits: number;
+  /** A digest of all that happened. */
+  readonly digest: string;
+  /** What happened last. */
+  readonly lines: readonly string[];
+  readonly faults: ReadonlyMap<string, number>;
+}
+
+const startMsMax = 60_000;
+const stepMsMax = 3_000;
+const convergeMsMax = 30 * 60_000;
+const settleMs = 65_000;
+
+/** Thrown to end a run at the first breach. */
+class Breach extends Error {
+  constructor(
+    readonly invariant: string,
+    readonly what: string,
+  ) {
+    super(`${invariant}: ${what}`);
+  }
+}
+
+/** Runs a seed to its end or its first breach. */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const timeline = new Timeline();
+  const chance = new Chance(options.seed);
+  let breach: Breach | undefined;
+  const onStrange = (what: string): void => {
+    breach ??= new Breach('no call fails that should not', what);
+  };
+  const installation = await Installation.create({
+    ...{ timeline, chance, onStrange },
+    hosts: chance.between(2, 3),
+    servers: 1,
+  });
+  const scene = makeScene(installation, { timeline, chance, onStrange });
+  const check = watchInvariants(scene.facts);
+  timeline.onTurn = () => {
+    const found = breach ?? check();
+    if (found !== undefined) throw found;
+  };
+  try {
+    await play(scene, { ...options, timeline, chance });
+  } catch (error) {
+    if (!(error instanceof Breach)) throw error;
+    breach = error;
+    timeline.note(error.message);
+  } finally {
+    options.onEnd?.(scene.facts);
+    installation.end();
+  }
+  return {
+    seed: options.seed,
+    breach: breach && { invariant: breach.invariant, what: breach.what },
+    simulatedMs: timeline.elapsedMs,
+    turns: timeline.turns,
+    commits: installation.medium.commits.length,
+    digest: timeline.digest(),
+    lines: timeline.lines,
+    faults: installation.mischief.counts,
+  };
+}
+
+interface Scene {
+  readonly installation: Installation;
+  readonly clients: () => readonly ActiveClient[];
+  readonly facts: Facts;
+}
+
+interface ActiveClient {
+  readonly client: Client;
+  readonly configuration: Configuration;
+}
+
+interface Means {
+  readonly timeline: Timeline;
+  readonly chance: Chance;
+  readonly onStrange: (what: string) => void;
+}
+
+function makeScene(installation: Installation, { timeline, chance, onStrange }: Means): Scene {
+  const acknowledged = new Acknowledged();
+  const { medium, world } = installation;
+  let clients: readonly ActiveClient[] | undefined;
+  const makeClient = (name: string): ActiveClient => {
+    const own = chance.fork(name);
+    const configuration = new Configuration(name, own);
+    const client = new Client({
+      ...{ name, acknowledged, configuration, onStrange, clock: timeline.clock },
+      newId: idsOf(timeline, own),
+      note: (line) => timeline.note(line),
+      network: installation.network,
+      token: installation.token,
+      endpoint: () => own.pick(installation.servers).name,
+      serverOf: installation.serverOf,
+    });
+    return { client, configuration };
+  };
+  medium.onCommit(({ revision, events }) => {
+    const keys = events.map((event) => (event.kind === 'put' ? event.entry.key : event.key));
+    timeline.note(`commit ${revision} ${keys.join(' ')}`);
+  });
+  const facts: Facts = {
+    ...{ medium, acknowledged, model: new WorldModel(medium), hosts: world.hosts },
+    nodeIdOf: (host) => installation.nodeId(host),
+    rows: () => rowsOf(world.northbound),
+  };
+  const all = (): readonly ActiveClient[] => {
+    clients ??= [makeClient('a')];
+    return clients;
+  };
+  return { installation, clients: all, facts };
+}
+
+/** What looks at the invariants that always hold, where something changed that may break them. */
+function watchInvariants(facts: Facts): () => Breach | undefined {
+  return () => {
+    const changed = facts.model.takeChanged();
+    for (const { name, types, breaches } of always) {
+      if (types !== undefined && !types.some((type) => changed.has(type))) continue;
+      const [what] = breaches(facts);
+      if (what !== undefined) return new Breach(name, what);
+    }
+    return undefined;
+  };
+}
+
+type Playing = RunOptions & Pick<Means, 'timeline' | 'chance'>;
+
+async function play(scene: Scene, playing: Playing): Promise<void> {
+  const { installation } = scene;
+  const { timeline } = playing;
+  await begin(scene, timeline);
+  await disturb(scene, playing);
+  installation.network.heal();
+  installation.mischief.calm();
+  for (const host of installation.hosts) await installation.powerOn(host);
+  timeline.note('quiet');
+  await converge(scene, timeline);
+  await mustBeEmpty(scene, timeline);
+  for (const { configuration } of scene.clients()) configuration.clear();
+  timeline.note('the end of all that was declared');
+  await converge(scene, timeline);
+}
+
+async function begin({ installation, facts }: Scene, timeline: Timeline): Promise<void> {
+  let isStarted = false;
+  const starting = installation.start().then(() => {
+    isStarted = true;
+  });
+  const isUp = (): boolean =>
+    isStarted && facts.model.list('node').every(({ status }) => status?.phase === readyPhase);
+  if (!(await timeline.pass(startMsMax, isUp))) throw new Error('the installation did not start');
+  await starting;
+}
+
+/** NODE_PHASE_READY */
+const readyPhase = 2;
+
+async function disturb(scene: Scene, { chance, timeline, steps }: Playing): Promise<void> {
+  const own = chance.fork('steps');
+  const faults = new FaultPlan(scene.installation, chance.fork('faults'));
+  for (let step = 0; step < steps; step += 1) {
+    const { client, configuration } = own.pick(scene.clients());
+    const changes = own.below(3);
+    for (let i = 0; i < changes; i += 1) timeline.note(`step ${step}: ${configuration.change()}`);
+    if (!client.isBusy) client.apply();
+    if (own.is(0.4)) faults.strike();
+    await timeline.pass(own.below(stepMsMax));
+  }
+}
+
+/** Applies again and again until there is nothing to change, and all is as declared. */
+async function converge({ clients, facts }: Scene, timeline: Timeline): Promise<void> {
+  const endMs = timeline.elapsedMs + convergeMsMax;
+  let breaches: readonly (readonly [string, string])[] = [];
+  let plans: readonly (readonly string[])[] = [];
+  while (timeline.elapsedMs < endMs) {
+    for (const one of clients()) {
+      giveUpWhatFindsNoRoom(one, facts, timeline);
+      one.client.apply();
+    }
+    const left = endMs - timeline.elapsedMs;
+    const areIdle = (): boolean => clients().every(({ client }) => !client.isBusy);
+    if (!(await timeline.pass(left, areIdle))) {
+      const pending = clients().flatMap(({ client }) => [...client.pending]);
+      throw new Breach('everything converges to intent', `an apply never ends: ${pending.join()}`);
+    }
+    plans = await plansOf(clients(), timeline);
+    breaches = atRest.flatMap(({ name, breaches: ask }) =>
+      ask(facts).map((what) => [name, what] as const),
+    );
+    if (breaches.length === 0 && plans.every((plan) => plan.length === 0)) return;
+    await timeline.pass(settleMs);
+  }
+  const [first] = breaches;
+  if (first === undefined) throw new Breach('a repeated apply is empty', plans.flat().join('; '));
+  const more = breaches.length > 1 ? ` (and ${breaches.length - 1} more)` : '';
+  throw new Breach(first[0], first[1] + more);
+}
+
+/** The user takes out what waits for room that there is not. */
+function giveUpWhatFindsNoRoom(
+  { client, configuration }: ActiveClient,
+  { model }: Facts,
+  timeline: Timeline,
+): void {
+  for (const key of client.withoutRoom) configuration.giveUp(key);
+  for (const [key, id] of client.ids) {
+    const machines = [model.get('vm', id), ...model.list('vm').filter((vm) => vm.owner?.id === id)];
+    const isWaiting = machines.some(
+      (vm) => vm?.status?.conditions.find(({ type }) => type === 'Ready')?.reason === 'NoNodeFits',
+    );
+    if (!isWaiting) continue;
+    timeline.note(`give ${key} up: there is no room`);
+    configuration.giveUp(key);
+  }
+}
+
+/** What the clients would change, while time passes. */
+async function plansOf(
+  clients: readonly ActiveClient[],
+  timeline: Timeline,
+): Promise<readonly (readonly string[])[]> {
+  let plans: readonly (readonly string[])[] | undefined;
+  const planning = Promise.all(
+    clients.map(({ client }) =>
+      client.plan().catch((error: unknown) => [`cannot plan: ${String(error)}`]),
+    ),
+  ).then((all) => {
+    plans = all;
+  });
+  await timeline.pass(convergeMsMax, () => plans !== undefined);
+  if (plans === undefined) throw new Breach('every call ends', 'a plan does not');
+  await planning;
+  return plans;
+}
+
+async function mustBeEmpty(scene: Scene, timeline: Timeline): Promise<void> {
+  const plan = (await plansOf(scene.clients(), timeline)).flat();
+  if (plan.length > 0) throw new Breach('a repeated apply is empty', plan.join('; '));
+}

@@ -1,0 +1,83 @@
+/**
+ * The simulation in CI: fresh seeds on all processors, seeds that found something once, and that a
+ * seed repeats exactly. Prints its first seed; `SIMULATE_SEED=<seed>` runs the same seeds again.
+ */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { bundleSimulator, simulatorBundle } from './bundle.js';
+
+const firstSeed = Number(process.env['SIMULATE_SEED'] ?? Date.now() % 2 ** 30);
+const seedsCount = Number(process.env['SIMULATE_COUNT'] ?? 100);
+const processes = 2;
+const steps = 16;
+const outputBytesMax = 256 * 1024 * 1024;
+
+/** Seeds that found a fault of the product, with what it was. */
+const regressions: readonly (readonly [seed: number, steps: number, what: string])[] = [
+  [37, 20, 'a machine that shall be stopped was never ready where its guest had ended by itself'],
+];
+
+/** What the simulator tells of a seed. */
+interface Told {
+  readonly seed: number;
+  readonly breach?: { readonly invariant: string; readonly what: string };
+  readonly simulatedMs: number;
+  readonly digest: string;
+}
+
+jest.setTimeout(600_000);
+process.stderr.write(`simulation: SIMULATE_SEED=${firstSeed}\n`);
+beforeAll(bundleSimulator);
+
+async function simulate(seed: number, count: number, stepCount = steps): Promise<Told[]> {
+  const words = [`--seed=${seed}`, `--count=${count}`, `--steps=${stepCount}`, '--json'];
+  const options = { maxBuffer: outputBytesMax };
+  const flags = ['--enable-source-maps', simulatorBundle, ...words];
+  // Its exit code says that a seed failed, which is in what it tells as well.
+  const { stdout } = await promisify(execFile)(process.execPath, flags, options).catch(
+    (error: { readonly stdout: string; readonly stderr: string; readonly code?: number }) => {
+      if (error.code !== 1 || error.stderr !== '') throw error;
+      return error;
+    },
+  );
+  const lines = stdout.trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as Told);
+}
+
+function failuresOf(told: readonly Told[], stepCount = steps): readonly string[] {
+  return told.flatMap(({ seed, breach }) =>
+    breach === undefined
+      ? []
+      : [
+          `${breach.invariant}: ${breach.what}; again: make simulate SEED=${seed} STEPS=${stepCount}`,
+        ],
+  );
+}
+
+test(`holds its invariants under every fault, ${seedsCount} seeds from ${firstSeed} on`, async () => {
+  const share = Math.ceil(seedsCount / processes);
+  const beganMs = Date.now();
+  const parts = Array.from({ length: processes }, (_, i) => simulate(firstSeed + i * share, share));
+  const told = (await Promise.all(parts)).flat();
+  const hours = told.reduce((all, { simulatedMs }) => all + simulatedMs, 0) / 3_600_000;
+  const minutes = (Date.now() - beganMs) / 60_000;
+  const rate = (hours / minutes).toFixed(1);
+  process.stderr.write(`simulation: ${told.length} seeds, ${rate} simulated hours a minute\n`);
+  expect(told).toHaveLength(processes * share);
+  expect(failuresOf(told)).toEqual([]);
+});
+
+test.each(regressions)('seed %i with %i steps: %s', async (seed, stepCount) => {
+  expect(failuresOf(await simulate(seed, 1, stepCount), stepCount)).toEqual([]);
+});
+
+test('repeats a seed exactly, in another process and after other seeds', async () => {
+  const seed = firstSeed + 2;
+  const [alone, again, after] = await Promise.all([
+    simulate(seed, 1),
+    simulate(seed, 1),
+    simulate(seed - 2, 3),
+  ]);
+  const digests = [alone[0], again[0], after[2]].map((told) => told?.digest);
+  expect(new Set(digests).size).toBe(1);
+});
