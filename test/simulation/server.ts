@@ -140,7 +140,7 @@ async function run(methods: ReadonlyMap<string, ServedMethod>, call: ArrivedCall
   const served = methods.get(path);
   if (served === undefined) throw new ConnectError(`there is no ${path}`, Code.Unimplemented);
   const message = fromBinary(method.input, call.request);
-  const connection = { ...user, authorization, hangUp: () => undefined };
+  const connection = { ...user, authorization, traceparent: '', hangUp: () => undefined };
   const values = valuesOf(connection);
   const isStream = method.methodKind === 'server_streaming';
   const common = {
