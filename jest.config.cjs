@@ -18,6 +18,7 @@ const base = {
 const suite = (displayName, testMatch) => ({ ...base, displayName, testMatch });
 
 module.exports = {
+  testSequencer: '<rootDir>/scripts/longest-first.cjs',
   projects: [
     suite('unit', ['<rootDir>/{proto,server,provider}/**/*.test.ts', '<rootDir>/test/*.test.ts']),
     suite('conformance', ['<rootDir>/test/conformance/**/*.test.ts']),

@@ -23,6 +23,8 @@ const versions = `terraform {
 }
 `;
 let controlPlane: ControlPlane;
+/** The first of the working folders. */
+let initialized: Terraform | undefined;
 
 beforeAll(async () => {
   emptyImage(join(dir, 'guest.qcow2'));
@@ -61,7 +63,7 @@ describe.each([...resourceShapes()].map(([type, shape]) => ({ type, plural: shap
           `data-sources/limiquantix_${plural}/data-source.tf`,
         ]);
         await dataSources.apply();
-        expect(Object.keys(await dataSources.outputs())).toHaveLength(2);
+        expect(Object.keys(dataSources.outputs())).toHaveLength(2);
         await resource.destroy();
       },
       exampleTimeoutMs,
@@ -133,6 +135,8 @@ async function newTerraform(name: string, files: readonly string[]): Promise<Ter
   for (const [i, file] of files.entries()) {
     terraform.write(`example-${i}.tf`, readFileSync(join(examples, file), 'utf8'));
   }
-  await terraform.init();
+  if (initialized === undefined) await terraform.init();
+  else terraform.initAs(initialized);
+  initialized ??= terraform;
   return terraform;
 }

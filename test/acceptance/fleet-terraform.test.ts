@@ -59,7 +59,7 @@ test('a fleet follows its template, scales, and plans each of it in one line', a
   expect(three.map(({ name }) => name)).toEqual(['workers-0', 'workers-1', 'workers-2']);
   for (const { status } of three) expect(status?.powerState).toBe(PowerState.RUNNING);
   const addresses = three.map(({ name, status }) => [name, status?.nics['lan']?.ipAddresses[0]]);
-  expect(await terraform.outputs()).toEqual({ addresses: Object.fromEntries(addresses) });
+  expect(terraform.outputs()).toEqual({ addresses: Object.fromEntries(addresses) });
 
   terraform.write('main.tf', base + fleet(5, 256));
   const scaling = await terraform.plan();

@@ -45,7 +45,7 @@ test('a machine from a template runs with what that gives, and does not follow i
   terraform.write('main.tf', base + withHost(256) + machine('web'));
   await terraform.apply();
   expect(await terraform.plan()).toMatchObject({ code: 0 });
-  expect(await terraform.outputs()).toEqual({ address: expect.stringMatching(/^10\.20\.0\./) });
+  expect(terraform.outputs()).toEqual({ address: expect.stringMatching(/^10\.20\.0\./) });
   const before = await theMachine();
   const whole = before.status?.resolvedSpec;
   expect(whole?.provisioning?.cloudInit?.userData).toBe('#cloud-config\nhostname: web\n');

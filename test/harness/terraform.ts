@@ -94,6 +94,14 @@ export class Terraform {
     return this.expect(0, 'init', '-no-color');
   }
 
+  /** As `init` for what another folder has been initialized with, without a process. */
+  initAs(other: Terraform): void {
+    for (const name of ['.terraform', '.terraform.lock.hcl']) {
+      const to = join(this.dir, name);
+      cpSync(join(other.dir, name), to, { recursive: true, verbatimSymlinks: true });
+    }
+  }
+
   async apply(...args: string[]): Promise<TerraformResult> {
     return this.expect(0, 'apply', '-auto-approve', '-no-color', ...args);
   }
@@ -107,11 +115,14 @@ export class Terraform {
     return this.run('plan', '-detailed-exitcode', '-no-color', ...args);
   }
 
-  /** The outputs' values, by name. */
-  async outputs(): Promise<Record<string, unknown>> {
-    const { output } = await this.expect(0, 'output', '-json');
-    const parsed = JSON.parse(output) as Record<string, { value: unknown }>;
-    return Object.fromEntries(Object.entries(parsed).map(([name, { value }]) => [name, value]));
+  /** The outputs' values, by name, as they are in the state. */
+  outputs(): Record<string, unknown> {
+    const state = JSON.parse(readFileSync(join(this.dir, 'terraform.tfstate'), 'utf8')) as {
+      outputs: Record<string, { value: unknown }>;
+    };
+    return Object.fromEntries(
+      Object.entries(state.outputs).map(([name, { value }]) => [name, value]),
+    );
   }
 
   /** Runs a command that must end with the code; the error has its output. */

@@ -95,7 +95,7 @@ onLab('killed while terraform applies', () => {
     expect(marks).toHaveLength(fleet.installation.status.nodes.length);
     expect(inventory.files).toHaveLength(3 * machines.length + inUse.size + marks.length);
 
-    const { addresses } = (await terraform.outputs()) as { addresses: Record<string, string> };
+    const { addresses } = terraform.outputs() as { addresses: Record<string, string> };
     for (const machine of machines) {
       const guest = new Guest(machine.id, await fleet.hostOf(machine));
       expect(await guest.addresses()).toEqual([addresses[machine.name]]);

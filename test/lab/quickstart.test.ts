@@ -65,7 +65,7 @@ onLab('the quickstart on real hosts', () => {
   };
 
   test('guests have the addresses that were decided before they booted', async () => {
-    const { addresses } = (await terraform.outputs()) as { addresses: Record<string, string> };
+    const { addresses } = terraform.outputs() as { addresses: Record<string, string> };
     expect(Object.keys(addresses).sort()).toEqual(names);
     expect(addresses['web']).toBe('10.20.0.10');
     for (const { name, status } of machines) {
