@@ -12,6 +12,7 @@ import { typePrefix } from '../../server/src/resource/keys.js';
 import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { type Base, machineOn, makeBase } from '../harness/declared.js';
+import { untilWell } from '../harness/doctor.js';
 import { SimulatedHosts } from '../harness/simulated-hosts.js';
 import { until } from '../harness/wait.js';
 
@@ -284,6 +285,7 @@ async function checkAllThere(vms: readonly VirtualMachine[]): Promise<void> {
     expect(status?.guestInfo?.nics['lan']?.ipAddresses).toEqual(status?.nics['lan']?.ipAddresses);
   }
   await checkFiles(vms);
+  await untilWell(hosts.transport, deadlineMs);
 }
 
 /** A file for each volume, on its machine's host; a seed for each machine; an image per host. */
@@ -330,6 +332,7 @@ async function checkNothingLeft({ poolId, imageId, networkId }: Base): Promise<v
   for (const { files } of hosts.world.hosts) {
     for (const { id } of vms) expect(await files.seedPaths(id)).toEqual([]);
   }
+  await untilWell(hosts.transport, deadlineMs);
 }
 
 /** Calls `change` for each change from the one that makes the first machine on. */

@@ -10,6 +10,7 @@ import { silentLog } from '../../server/src/log.js';
 import { isReady } from '../../server/src/resource/conditions.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { type Base, machineOn, makeBase } from '../harness/declared.js';
+import { untilWell } from '../harness/doctor.js';
 import { SimulatedHosts } from '../harness/simulated-hosts.js';
 import { until } from '../harness/wait.js';
 
@@ -83,6 +84,7 @@ async function whole(memoryMib: bigint): Promise<VmFleet> {
   expect(domains.sort()).toEqual(machines.map(({ id }) => id).sort());
   expect((await hosts.list('port')).length).toBe(replicas);
   expect((await hosts.list('volume')).length).toBe(replicas);
+  await untilWell(hosts.transport, deadlineMs);
   return found;
 }
 
@@ -111,6 +113,7 @@ test.each([0, 1, 2, 3])(
         );
       }
       expect(hosts.world.inventory().domains).toEqual([]);
+      await untilWell(hosts.transport, deadlineMs);
     } catch (error) {
       process.stderr.write(`replay: ${replay}\n`);
       throw error;

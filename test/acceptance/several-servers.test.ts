@@ -18,6 +18,7 @@ import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { hasEtcd, RealEtcd } from '../conformance/real-etcd.js';
 import { type Base, machineOn, makeBase } from '../harness/declared.js';
+import { untilWell } from '../harness/doctor.js';
 import { ServerPair } from '../harness/server-pair.js';
 import { until } from '../harness/wait.js';
 
@@ -144,6 +145,8 @@ describeEtcd('two servers on one etcd', () => {
       await pair.start(first);
       expect(await leader()).toBe(other);
       expect(await whenReady(first, names.length)).toHaveLength(names.length);
+      // Asked of the one that doesn't lead.
+      await untilWell(pair.get(first).transport, deadlineMs);
       await deleteAll(first, base);
     });
   });

@@ -19,7 +19,10 @@ export interface Inventory {
   readonly switches: readonly string[];
   readonly ports: readonly string[];
   readonly dhcpOptions: number;
-  /** `<host>/<path>` of every file in the hosts' data folders, but for what agents know. */
+  /**
+   * `<host>/<path>` of every file in the hosts' data folders, as the host sees them, but for what
+   * agents know.
+   */
   readonly files: readonly string[];
   /** `<host>/<port>` of every tap in the hosts' switches. */
   readonly taps: readonly string[];
@@ -53,7 +56,7 @@ export async function takeInventory(lab: LabStatus): Promise<Inventory> {
     switches: await nb(...bare, 'Logical_Switch'),
     ports: await nb(...bare, 'Logical_Switch_Port'),
     dhcpOptions: (await nb('--bare', '--columns=_uuid', 'list', 'DHCP_Options')).length,
-    files: await each(async (node) => dataFiles(join(node.dir, 'lib/limiquantix'))),
+    files: await each(async (node) => dataFiles(`/proc/${node.initPid}/root/var/lib/limiquantix`)),
     taps: await each(async (node) => {
       const db = `--db=unix:${node.ovsSocket}`;
       const ports = words(await runCommand('ovs-vsctl', [db, 'list-ports', 'br-int']));

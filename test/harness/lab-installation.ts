@@ -12,7 +12,7 @@ import {
   labStatus,
   labUp,
 } from '../../server/src/lab/lab.js';
-import { runCommand } from './command.js';
+import { type EndedCommand, endOfCommand, runCommand } from './command.js';
 import { ControlPlane, freePort } from './control-plane.js';
 import { commandBundle } from './paths.js';
 import { until } from './wait.js';
@@ -82,6 +82,12 @@ export class LabInstallation {
   async command(...args: string[]): Promise<string> {
     const environment = { LIMIQUANTIX_PROFILE: this.controlPlane.profile };
     return runCommand(process.execPath, [commandBundle, ...args], environment);
+  }
+
+  /** Runs `limiquantix doctor`, whatever it finds. */
+  async doctor(...args: string[]): Promise<EndedCommand> {
+    const environment = { LIMIQUANTIX_PROFILE: this.controlPlane.profile };
+    return endOfCommand(process.execPath, [commandBundle, 'doctor', ...args], environment);
   }
 
   /** Kills a host's agent as a crash would. */

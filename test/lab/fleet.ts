@@ -67,15 +67,15 @@ export class Fleet {
     this.#name = name;
   }
 
-  /** Makes a lab of two hosts that has one letter of its name from the suite. */
-  static async up(letter: string): Promise<Fleet> {
+  /** Makes a lab of hosts that has one letter of its name from the suite. */
+  static async up(letter: string, nodes = 2): Promise<Fleet> {
     const dir = scratchDir('lab');
     const name = `lqx${letter}${process.pid % 10_000}`;
     // Its own, since an image whose content changes replaces every machine that came from it.
     copyFileSync(guestImage, join(dir, imageFile));
     const startMs = Date.now();
-    const installation = await LabInstallation.up({ dir, name, nodes: 2, report: () => undefined });
-    figure('lab of two hosts up', Date.now() - startMs);
+    const installation = await LabInstallation.up({ dir, name, nodes, report: () => undefined });
+    figure(`lab of ${nodes} hosts up`, Date.now() - startMs);
     return new Fleet(installation, dir, name);
   }
 
@@ -103,6 +103,21 @@ export class Fleet {
   /** What is in the backends. */
   async inventory(): Promise<Inventory> {
     return takeInventory(this.installation.status);
+  }
+
+  /** Fails unless `limiquantix doctor` finds nothing that is not as wanted. */
+  async expectWell(): Promise<void> {
+    const { code, stdout, stderr } = await this.installation.doctor();
+    expect({ code, text: stdout + stderr }).toEqual({
+      code: 0,
+      text: expect.stringMatching(/^all is well; looked at \d+ objects on \d+ nodes/),
+    });
+  }
+
+  /** Runs a shell command on a host, outside guests. */
+  async onHost(name: string, command: string): Promise<string> {
+    const { initPid = 0 } = this.installation.status.nodes.find((one) => one.name === name) ?? {};
+    return runProgram(enterNode({ pid: initPid, startTime: '' }, ['sh', '-c', command]));
   }
 
   /** All machines, by name. */

@@ -2,15 +2,25 @@
  * The quickstart by the real terraform on two real hosts: guests that talk to each other, what
  * changes do to them, a guest that dies, and that nothing is left in the end.
  */
-import { nothing } from '../harness/hosts.js';
+import { nothing, virsh } from '../harness/hosts.js';
 import type { Terraform } from '../harness/terraform.js';
 import { until } from '../harness/wait.js';
 import { Fleet, figure, Guest, type Machine, missingForFleet } from './fleet.js';
+import { foreignDomain, plant, strayInterface, vsctl } from './plants.js';
 
 const missing = missingForFleet();
 if (missing !== undefined) process.stderr.write(`lab suite skipped: ${missing}\n`);
 const onLab = missing === undefined ? describe : describe.skip;
 jest.setTimeout(600_000);
+
+/** What `doctor -o json` tells. */
+interface Finding {
+  readonly kind: string;
+  readonly place: string;
+  readonly object_name: string;
+  readonly owner?: { readonly type: string; readonly id: string };
+  readonly remedy?: string;
+}
 
 const names = ['app', 'db', 'web'];
 const hotplugDeadlineMs = 60_000;
@@ -158,6 +168,39 @@ onLab('the quickstart on real hosts', () => {
     expect({ app, db }).toEqual({ app: before['app'], db: before['db'] });
   });
 
+  test('the doctor names what somebody planted, and repairs nothing else', async () => {
+    await fleet.expectWell();
+    const [before, running] = [await fleet.inventory(), await boots()];
+    const web = guest('web');
+    const { host, vmId, volumeId, portId } = await plant(fleet, web);
+    const { code, stdout } = await fleet.installation.doctor('-o', 'json', '--foreign');
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    const brief = findings.map(({ kind, place, owner, object_name: name, remedy = 'none' }) =>
+      [kind, place, owner === undefined ? name : `${owner.type}/${owner.id}`, remedy].join(' '),
+    );
+    expect(brief.sort()).toEqual(
+      [
+        `duplicate ${host.name} vm/${web.id} remove`,
+        `stray ${host.name} vm/${vmId} remove`,
+        `stray ${host.name} volume/${volumeId} remove_data`,
+        `stray control plane port/${portId} remove`,
+        `stray ${host.name} port/${portId} none`,
+        `foreign ${host.name} ${foreignDomain} none`,
+      ].sort(),
+    );
+    expect(code).toBe(9);
+
+    const repair = await fleet.installation.doctor('--repair', '--delete-data');
+    expect(repair.stdout.match(/^mended: /gm)).toHaveLength(4);
+    expect(repair.stdout).toMatch(/\n1 finding; /);
+    await vsctl(host, 'del-port', strayInterface);
+    await fleet.expectWell();
+    expect((await fleet.inventory()).domains).toContain(`${host.name}/${foreignDomain}`);
+    await virsh(host, 'undefine', foreignDomain);
+    expect(await fleet.inventory()).toEqual(before);
+    expect(await boots()).toEqual(running);
+  });
+
   test('removing one machine removes exactly it', async () => {
     const before = await boots();
     const gone = guest('db');
@@ -177,6 +220,7 @@ onLab('the quickstart on real hosts', () => {
   test('destroy leaves nothing in the backends', async () => {
     const { durationMs } = await terraform.destroy();
     figure('terraform destroy', durationMs);
+    await fleet.expectWell();
     expect(await fleet.inventory()).toEqual(nothing);
     expect(await fleet.machines()).toEqual([]);
   });

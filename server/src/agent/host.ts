@@ -150,17 +150,14 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
     checksumOffload: () => keeper.report?.datapath === 'system',
     bridge: INTEGRATION_BRIDGE,
   });
+  const { facts, southbound, encapIp } = options;
+  const chassis = new Chassis({
+    api: backends.ovs,
+    kernel: backends.kernel,
+    settings: { nodeId, hostname: facts.hostname, southbound, encapIp },
+  });
   const keeper: ChassisKeeper = new ChassisKeeper({
-    chassis: new Chassis({
-      api: backends.ovs,
-      kernel: backends.kernel,
-      settings: {
-        nodeId,
-        hostname: options.facts.hostname,
-        southbound: options.southbound,
-        encapIp: options.encapIp,
-      },
-    }),
+    chassis,
     runningPortIds: () => vms.runningPortIds(),
     onReady: () => {
       poke({ type: 'node', id: nodeId });
@@ -185,15 +182,19 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
     images,
     new DirectoryVolumeDriver({ nodeId, disks, lookup, usage: vms }),
     createOperationDriver({ operationDone: (vmId) => vms.operationDone(vmId), poke }),
-    gated(vms, keeper),
+    gated(vms, keeper, chassis),
   ];
   return { drivers: drivers as unknown as readonly Driver[], keeper, vms, images };
 }
 
-/** The driver of machines, which touches no guest before the host's switch is set up. */
+/**
+ * The driver of machines, which touches no guest before the host's switch is set up. Its inventory
+ * has their interfaces there as well.
+ */
 function gated(
   vms: VmDriver,
   keeper: ChassisKeeper,
+  chassis: Chassis,
 ): Driver<VirtualMachine, ObservedVm, VmAction> & SupportsInventory & SupportsStrayRemoval {
   return {
     type: vms.type,
@@ -205,7 +206,7 @@ function gated(
     diff: (vm, observed, lookup) => vms.diff(vm, observed, lookup),
     apply: (vm, action) => vms.apply(vm, action),
     remove: (vm) => vms.remove(vm),
-    inventory: () => vms.inventory(),
+    inventory: async () => [...(await vms.inventory()), ...(await chassis.inventory())],
     removeStray: (id) => vms.removeStray(id),
   };
 }

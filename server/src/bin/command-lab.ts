@@ -3,19 +3,23 @@
  * libvirt, Open vSwitch and OVN controller in its own namespaces; the machine's own are never
  * touched.
  */
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import {
   defaultLabDir,
   defaultLabName,
   type LabStatus,
+  type Link,
   labCrash,
+  labCut,
   labDaemonKill,
   labDaemonStart,
   labDown,
   labExec,
+  labHeal,
   labStart,
   labStatus,
   labUp,
+  links,
   startRelayServer,
 } from '../lab/lab.js';
 import { type Cli, parseCount } from './cli.js';
@@ -30,6 +34,7 @@ It needs root and the packages that scripts/setup-apt.sh installs. Examples:
   limiquantix lab exec node-1 -- virsh list --all
   limiquantix lab crash node-1          # like a power cut; its disks stay
   limiquantix lab start node-1
+  limiquantix lab cut node-1 ovn        # like a pulled cable; lab heal mends it
   limiquantix lab down                  # nothing is left`;
 
 interface DirOption {
@@ -51,6 +56,7 @@ export function labCommand(cli: Cli): Command {
   addUpAndDown(command, cli);
   addNodeCommands(command, cli);
   addDaemonCommands(command);
+  addLinkCommands(command);
   command.addCommand(relayCommand(cli), { hidden: true });
   return command;
 }
@@ -120,6 +126,20 @@ function addDaemonCommands(command: Command): void {
       .argument('<node>', "a host's name, or central")
       .argument('<daemon>', 'such as libvirtd, ovs-vswitchd; in central northbound, northd')
       .action((node: string, daemon: string, { dir }: DirOption) => act({ dir, node, daemon }));
+  }
+}
+
+function addLinkCommands(command: Command): void {
+  const acts = {
+    cut: { description: 'cut a host off, without a word to anybody', act: labCut },
+    heal: { description: 'heal a cut', act: labHeal },
+  };
+  for (const [verb, { description, act }] of Object.entries(acts)) {
+    withDir(command.command(verb))
+      .description(description)
+      .argument('<node>', 'such as node-1')
+      .addArgument(new Argument('<link>', 'what it is cut off from').choices([...links]))
+      .action((node: string, link: Link, { dir }: DirOption) => act({ dir, node, link }));
   }
 }
 

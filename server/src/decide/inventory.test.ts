@@ -87,6 +87,12 @@ it('names the last owner of a stray: by the object itself, or by who did somethi
   ]);
 });
 
+it('removes no interface of a host, which its agent does at its start', () => {
+  const tap = { backend: 'openvswitch', kind: 'interface', name: 'vnet9', type: 'port', id: 'p' };
+  const found = diagnose(nodes(), [at('a', [ownObject(tap)])]);
+  expect(found).toMatchObject([{ kind: 'STRAY', place: 'host-a', remedy: 'UNSPECIFIED' }]);
+});
+
 it('tells a machine on two nodes from one that is only on the wrong one', () => {
   const lookup = nodes();
   put(lookup, 'vm', vmOn('a'));

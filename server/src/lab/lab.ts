@@ -9,6 +9,7 @@ import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { agentRuns, startAgent, stopAgent } from './agent.js';
 import { centralDaemons, findCentralDaemon, startCentral } from './central.js';
+import { cutLink, healLink, type Link } from './cuts.js';
 import { killDaemon, startDaemon } from './daemons.js';
 import { labError } from './error.js';
 import { layOutLab } from './layout.js';
@@ -34,6 +35,7 @@ import {
   requireState,
 } from './state.js';
 
+export { type Link, links } from './cuts.js';
 export { defaultLabDir, defaultLabName } from './layout.js';
 export { startRelayServer } from './relay.js';
 export type { AgentSettings } from './state.js';
@@ -221,6 +223,25 @@ export async function labDaemonKill({ dir, node, daemon }: LabDaemonOptions): Pr
 /** Starts one daemon that was killed; returns when it is ready. */
 export async function labDaemonStart({ dir, node, daemon }: LabDaemonOptions): Promise<void> {
   await startDaemon(requireState(resolve(dir)), node, daemon);
+}
+
+/** One link of a host. */
+export interface LabLinkOptions {
+  readonly dir: string;
+  /** The host's name. */
+  readonly node: string;
+  /** What it is cut off from. */
+  readonly link: Link;
+}
+
+/** Cuts a host off from the control plane or from OVN, without a word to anybody. Idempotent. */
+export async function labCut({ dir, node, link }: LabLinkOptions): Promise<void> {
+  await cutLink(requireState(resolve(dir)), node, link);
+}
+
+/** Heals a cut. Idempotent. */
+export async function labHeal({ dir, node, link }: LabLinkOptions): Promise<void> {
+  await healLink(requireState(resolve(dir)), node, link);
 }
 
 /** What of a lab runs, and where its sockets are; throws when there is no lab. */

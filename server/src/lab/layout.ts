@@ -17,7 +17,8 @@ export const underlayMtu = 1600;
 export const controlPlanePort = 7443;
 
 const northboundPort = 6641;
-const southboundPort = 6642;
+/** The port of OVN's southbound database. */
+export const southboundPort = 6642;
 /** Longest path of a unix socket that the kernel accepts (sun_path without its final zero). */
 const socketPathBytesMax = 107;
 

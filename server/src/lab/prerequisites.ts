@@ -11,6 +11,7 @@ const programs = {
   nsenter: 'util-linux',
   unshare: 'util-linux',
   libvirtd: 'libvirt-daemon-system',
+  nft: 'nftables',
   'qemu-system-x86_64': 'qemu-system-x86',
   'ovsdb-server': 'openvswitch-switch',
   'ovs-vswitchd': 'openvswitch-switch',

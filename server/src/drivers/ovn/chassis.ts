@@ -2,6 +2,7 @@
  * A host as an OVN chassis, by its local switch database: the settings that ovn-controller reads,
  * the integration bridge, and no interface of an earlier boot left that would fight for a port.
  */
+import { type BackendObject, foreignObject, ownObject } from '../../decide/backend-object.js';
 import type { CachedRow, OvsdbApi, RowCache } from '../../wire/ovsdb/api.js';
 import { type OpenVSwitch, openVSwitch } from '../../wire/ovsdb/open-vswitch.js';
 import { byUuid, type Operation, Operations } from '../../wire/ovsdb/operations.js';
@@ -76,6 +77,20 @@ export class Chassis {
    */
   reconcile(runningPortIds?: ReadonlySet<string>): Promise<ChassisReport> {
     return mappingErrors(() => this.converge(runningPortIds));
+  }
+
+  /** The guests' interfaces in the integration bridge, with the ports that they are plugged in. */
+  inventory(): Promise<readonly BackendObject[]> {
+    return mappingErrors(async () => {
+      const rows = await this.open();
+      const bridge = bridgeOf(rows);
+      return (bridge === undefined ? [] : guestInterfaces(rows, bridge)).map(({ name, row }) => {
+        const named = { backend: 'openvswitch', kind: 'interface', name };
+        const id = idOf(row);
+        if (id === undefined) return foreignObject(named);
+        return ownObject({ ...named, type: 'port', id, detail: row.error ?? '' });
+      });
+    });
   }
 
   private async converge(runningPortIds?: ReadonlySet<string>): Promise<ChassisReport> {
