@@ -1,55 +1,30 @@
 /**
- * Something is killed while terraform makes the quickstart's machines on real hosts. Started
- * again, the next apply completes, and everything is there exactly once; destroyed, nothing is
- * left.
+ * Something is killed, cut off or full while terraform makes the quickstart's machines on three
+ * real hosts. Mended, the next apply completes, everything is there exactly once and the doctor
+ * finds nothing; destroyed, nothing is left.
  */
-import { labCrash, labDaemonKill, labDaemonStart, labStart } from '../../server/src/lab/lab.js';
 import { nothing } from '../harness/hosts.js';
 import type { Terraform } from '../harness/terraform.js';
 import { until } from '../harness/wait.js';
 import { Fleet, figure, Guest, missingForFleet } from './fleet.js';
+import { type Victim, victims } from './victims.js';
 
 const missing = missingForFleet();
 if (missing !== undefined) process.stderr.write(`lab suite skipped: ${missing}\n`);
 const onLab = missing === undefined ? describe : describe.skip;
 jest.setTimeout(600_000);
 
+const hosts = 3;
 const firstMachineDeadlineMs = 120_000;
 
-/** Something that is killed and started again; `node` is the host of the first machine. */
-interface Victim {
-  readonly name: string;
-  readonly kill: (fleet: Fleet, node: string) => Promise<void>;
-  readonly start: (fleet: Fleet, node: string) => Promise<void>;
-}
-
-const victims: readonly Victim[] = [
-  {
-    name: 'the control plane',
-    kill: ({ installation }) => installation.controlPlane.kill(),
-    start: ({ installation }) => installation.controlPlane.start(),
-  },
-  {
-    name: 'an agent',
-    kill: ({ installation }, node) => installation.killAgent(node),
-    start: ({ installation }, node) => installation.startAgent(node),
-  },
-  daemon('libvirtd of a host', (node) => ({ node, daemon: 'libvirtd' })),
-  daemon("OVN's northbound database", () => ({ node: 'central', daemon: 'northbound' })),
-  {
-    name: 'a host',
-    kill: ({ installation }, node) => labCrash({ dir: installation.labDir, node }),
-    start: ({ installation }, node) => labStart({ dir: installation.labDir, node }),
-  },
-];
-
-onLab('killed while terraform applies', () => {
+onLab('while terraform applies', () => {
   let fleet: Fleet;
   let terraform: Terraform;
   let isClean = true;
+  let restore: Victim['restore'];
 
   beforeAll(async () => {
-    fleet = await Fleet.up('f');
+    fleet = await Fleet.up('f', hosts);
     terraform = await fleet.terraform();
   });
 
@@ -60,6 +35,8 @@ onLab('killed while terraform applies', () => {
   afterEach(async () => {
     // The next victim starts from nothing, whatever this one came to.
     if (!isClean) await terraform.run('destroy', '-auto-approve', '-no-color');
+    await restore?.(fleet);
+    restore = undefined;
   });
 
   afterAll(async () => {
@@ -67,13 +44,16 @@ onLab('killed while terraform applies', () => {
   });
 
   test.each(victims)('$name: the next apply completes, nothing is there twice', async (victim) => {
-    await killWhileApplying(fleet, terraform, victim);
+    restore = victim.restore;
+    await victim.prepare?.(fleet);
+    await breakWhileApplying(fleet, terraform, victim);
     const again = await terraform.apply();
     if (!again.output.includes('No changes')) {
       const plan = await terraform.plan();
       expect(plan.output).toContain('No changes');
     }
 
+    await fleet.expectWell();
     const machines = await fleet.machines();
     const inventory = await fleet.inventory();
     expect(inventory).toEqual({
@@ -95,39 +75,32 @@ onLab('killed while terraform applies', () => {
     expect(marks).toHaveLength(fleet.installation.status.nodes.length);
     expect(inventory.files).toHaveLength(3 * machines.length + inUse.size + marks.length);
 
-    const { addresses } = terraform.outputs() as { addresses: Record<string, string> };
+    const { addresses } = (await terraform.outputs()) as { addresses: Record<string, string> };
     for (const machine of machines) {
       const guest = new Guest(machine.id, await fleet.hostOf(machine));
       expect(await guest.addresses()).toEqual([addresses[machine.name]]);
     }
     await terraform.destroy();
+    await fleet.expectWell();
     expect(await fleet.inventory()).toEqual(nothing);
     isClean = true;
   });
 });
 
-/** Kills the victim once a machine has a host, and starts it again while terraform goes on. */
-async function killWhileApplying(fleet: Fleet, terraform: Terraform, victim: Victim) {
+/** Breaks the victim once a machine has a host, and mends it while terraform goes on. */
+async function breakWhileApplying(fleet: Fleet, terraform: Terraform, victim: Victim) {
   const applying = terraform.begin('apply', '-auto-approve', '-no-color');
   const first = await until('a machine has a host', firstMachineDeadlineMs, async () =>
     (await fleet.machines()).find(({ status }) => (status?.node_id ?? '') !== ''),
   );
   const { name: node } = await fleet.hostOf(first);
-  await victim.kill(fleet, node);
+  await victim.break(fleet, node);
   try {
-    await victim.start(fleet, node);
+    await victim.noticed?.(fleet, node);
   } finally {
+    await victim.mend(fleet, node);
     const { code, durationMs, output } = await applying.done;
-    figure(`apply in which ${victim.name} was killed ended with ${code} after`, durationMs);
+    figure(`${victim.name}: the apply ended with ${code} after`, durationMs);
     if (code !== 0) process.stderr.write(output.slice(output.indexOf('Error:')));
   }
-}
-
-/** A daemon of a host or of OVN's central part. */
-function daemon(name: string, which: (node: string) => { node: string; daemon: string }): Victim {
-  return {
-    name,
-    kill: ({ installation: { labDir: dir } }, node) => labDaemonKill({ dir, ...which(node) }),
-    start: ({ installation: { labDir: dir } }, node) => labDaemonStart({ dir, ...which(node) }),
-  };
 }
