@@ -14,12 +14,15 @@ SIMULATE ?=
 SEED ?=
 STEPS ?=
 COUNT ?=
+TARGET ?=
+SECONDS ?=
+INPUT ?=
 CONSTRUCTS := constructs/.jsii
 CONSTRUCTS_FROM := $(shell find proto/limiquantix provider/src/schema constructs/src constructs/scripts \
   -type f -not -path '*/gen/*')
 
 .PHONY: help setup setup-node setup-buf setup-go ready proto proto-direct proto-go proto-rust proto-lint \
-  proto-breaking docs build check fmt test simulate bench demo demo-down guest-image install clean
+  proto-breaking docs build check fmt test simulate fuzz prove bench demo demo-down guest-image install clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -94,6 +97,12 @@ bench: ready ## Measure; prints JSON lines {"name","value","unit","floor","ratio
 
 simulate: ready ## Simulate faults on virtual time: SEED=… STEPS=… repeats a run, COUNT=… runs many
 	@tsx test/simulation/simulate.ts --seed=$(SEED) --steps=$(STEPS) --count=$(COUNT)
+
+fuzz: ready ## Try decoders with broken input; TARGET=name,… SEED=n SECONDS=n INPUT=file
+	@TARGET=$(TARGET) SEED=$(SEED) SECONDS=$(SECONDS) INPUT=$(INPUT) tsx test/fuzz/main.ts
+
+prove: ## Run what takes long: everything that is tried with chance, for much longer than make test
+	@$(MAKE) --no-print-directory fuzz SECONDS=600
 
 guest-image: ## Build the guest image of the demo and the tests (cached)
 	@scripts/guest-image.sh

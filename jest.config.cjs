@@ -23,6 +23,7 @@ module.exports = {
     suite('unit', ['<rootDir>/{proto,server,provider}/**/*.test.ts', '<rootDir>/test/*.test.ts']),
     suite('conformance', ['<rootDir>/test/conformance/**/*.test.ts']),
     suite('generated', ['<rootDir>/test/generated/**/*.test.ts']),
+    suite('fuzz', ['<rootDir>/test/fuzz/**/*.test.ts']),
     suite('acceptance', ['<rootDir>/test/acceptance/**/*.test.ts']),
     suite('simulation', ['<rootDir>/test/simulation/**/*.test.ts']),
     suite('lab', ['<rootDir>/test/lab/**/*.test.ts']),

@@ -10,7 +10,15 @@ import { relative } from 'node:path';
 
 const results = '.build/test-results.json';
 const given = process.argv.slice(2);
-const others = ['unit', 'conformance', 'generated', 'acceptance', 'simulation', 'constructs'];
+const others = [
+  'unit',
+  'conformance',
+  'generated',
+  'fuzz',
+  'acceptance',
+  'simulation',
+  'constructs',
+];
 const runs =
   given.length > 0
     ? [given]

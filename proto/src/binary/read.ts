@@ -53,7 +53,7 @@ export class Reader {
   private message(plan: MessagePlan, into: Draft, end: number): Draft {
     if (++this.depth > depthMax) throw new RangeError(`${plan.typeName} is nested too deep`);
     while (this.at < end) {
-      const tag = this.uint32();
+      const tag = this.tag();
       const number = tag >>> 3;
       const field = plan.byNumber[number] ?? plan.byLargeNumber.get(number);
       if (field === undefined || !this.field(field, tag & 7, into)) this.unknown(tag, into);
@@ -128,7 +128,7 @@ export class Reader {
     let key: unknown;
     let value: unknown;
     while (this.at < end) {
-      const tag = this.uint32();
+      const tag = this.tag();
       if (tag >>> 3 === 1) key = this.scalar({ kind: 'scalar', scalar: keyType, strict: true });
       else if (tag >>> 3 !== 2) this.skip(tag);
       else if (element.kind === 'scalar') value = this.scalar(element);
@@ -214,6 +214,22 @@ export class Reader {
     return end;
   }
 
+  /** The number and the wire type of a field, which have 32 bits. */
+  private tag(): number {
+    const first = this.bytes[this.at] ?? 0x80;
+    if (first < 0x80) {
+      this.at += 1;
+      return first;
+    }
+    const start = this.at;
+    const tag = this.uint32();
+    const length = this.at - start;
+    if (length > 5 || (length === 5 && (this.bytes[this.at - 1] ?? 0) > 0x0f)) {
+      throw new RangeError('the number of a field has more than 32 bits');
+    }
+    return tag;
+  }
+
   /** A variable-length number; of one that is longer, the low 32 bits. */
   private uint32(): number {
     let byte = this.byte();
@@ -279,7 +295,7 @@ export class Reader {
   private skipGroup(number: number): void {
     if (++this.depth > depthMax) throw new RangeError('groups are nested too deep');
     for (;;) {
-      const tag = this.uint32();
+      const tag = this.tag();
       if ((tag & 7) === wire.endGroup) {
         if (tag >>> 3 !== number) throw new RangeError('a group ends that did not begin');
         this.depth -= 1;

@@ -1,5 +1,5 @@
 /** Frames, whole and in pieces. */
-import { decodeStatusText, frameOf, unframe } from './wire.js';
+import { decodeStatusText, encodeStatusText, FrameReader, frameOf } from './wire.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -10,19 +10,29 @@ test('takes messages apart again, whatever the pieces', () => {
     frameOf(bytes('long '.repeat(99))),
   ]);
   for (let cut = 0; cut <= all.length; cut += 1) {
-    const first = unframe(all.subarray(0, cut));
-    const then = unframe(Buffer.concat([first.rest, all.subarray(cut)]));
-    const texts = [...first.messages, ...then.messages].map((one) => Buffer.from(one).toString());
+    const reader = new FrameReader();
+    const messages = [...reader.push(all.subarray(0, cut)), ...reader.push(all.subarray(cut))];
+    const texts = messages.map((one) => Buffer.from(one).toString());
     expect(texts).toEqual(['a', '', 'long '.repeat(99)]);
-    expect(then.rest).toHaveLength(0);
+    expect(reader.isWithin).toBe(false);
   }
+  const reader = new FrameReader();
+  const messages = [...all].flatMap((byte) => reader.push(Buffer.of(byte)));
+  expect(messages).toHaveLength(3);
+  expect(reader.push(all.subarray(0, 7))).toHaveLength(1);
+  expect(reader.isWithin).toBe(true);
 });
 
-test('refuses what is compressed', () => {
-  expect(() => unframe(Buffer.from([1, 0, 0, 0, 0]))).toThrow('compressed');
+test('refuses what is compressed or too long, as soon as it is said', () => {
+  expect(() => new FrameReader().push(Buffer.from([1, 0, 0, 0, 0]))).toThrow('compressed');
+  const long = Buffer.from([0, 0, 0, 0, 11]);
+  expect(() => new FrameReader(10).push(long)).toThrow('a message has 11 bytes');
+  expect(new FrameReader(11).push(long)).toEqual([]);
 });
 
 test('reads the text of a status, also one that is wrongly written', () => {
   expect(decodeStatusText('100%25 t%C3%A4ken')).toBe('100% täken');
   expect(decodeStatusText('100%')).toBe('100%');
+  expect(decodeStatusText(encodeStatusText('100% täken'))).toBe('100% täken');
+  expect(decodeStatusText(encodeStatusText('half \ud83d of one'))).toBe('half \ufffd of one');
 });

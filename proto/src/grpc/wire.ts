@@ -3,6 +3,9 @@
  * a status. Source: gRPC over HTTP/2 (github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
 
+/** As much as one message may have: no server of ours sends more, and Terraform takes no more. */
+export const messageBytesMax = 256 * 1024 * 1024;
+
 /** Before each message: a byte of flags and four of its length. */
 export const prefixBytes = 5;
 
@@ -15,22 +18,56 @@ export function frameOf(message: Uint8Array): Buffer {
   return framed;
 }
 
-/**
- * The whole messages at the front of some bytes, which share their memory, and what is left. Throws
- * RangeError for a compressed one.
- */
-export function unframe(bytes: Buffer): { messages: Uint8Array[]; rest: Buffer } {
-  const messages: Uint8Array[] = [];
-  let at = 0;
-  while (bytes.length - at >= prefixBytes) {
-    if (bytes[at] !== 0) throw new RangeError('a message is compressed that should not be');
-    const end = at + prefixBytes + bytes.readUInt32BE(at + 1);
-    if (end > bytes.length) break;
-    messages.push(bytes.subarray(at + prefixBytes, end));
-    at = end;
+/** Takes messages off a stream of bytes that comes in pieces, each piece being copied once. */
+export class FrameReader {
+  readonly #bytesMax: number;
+  #pieces: Buffer[] = [];
+  #length = 0;
+  /** So many bytes must be there before there is anything to do. */
+  #needed = prefixBytes;
+
+  constructor(bytesMax = messageBytesMax) {
+    this.#bytesMax = bytesMax;
   }
-  return { messages, rest: bytes.subarray(at) };
+
+  /**
+   * Takes the next bytes; returns the messages that they complete, which share their memory. Throws
+   * RangeError for one that is compressed or too long; nothing can be read after it.
+   */
+  push(piece: Buffer): Uint8Array[] {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    if (this.#length < this.#needed) return [];
+    const bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces, this.#length);
+    const messages: Uint8Array[] = [];
+    let at = 0;
+    this.#needed = prefixBytes;
+    while (bytes.length - at >= prefixBytes) {
+      if (bytes[at] !== 0) throw new RangeError('a message is compressed that should not be');
+      const length = bytes.readUInt32BE(at + 1);
+      if (length > this.#bytesMax) {
+        throw new RangeError(`a message has ${length} bytes, and ${this.#bytesMax} are the most`);
+      }
+      this.#needed = prefixBytes + length;
+      if (bytes.length - at < this.#needed) break;
+      messages.push(bytes.subarray(at + prefixBytes, at + this.#needed));
+      at += this.#needed;
+      this.#needed = prefixBytes;
+    }
+    const rest = bytes.subarray(at);
+    this.#pieces = rest.length === 0 ? [] : [rest];
+    this.#length = rest.length;
+    return messages;
+  }
+
+  /** Whether a message has begun and not ended. */
+  get isWithin(): boolean {
+    return this.#length > 0;
+  }
 }
+
+/** A status' text as a header carries it; half a character in it is replaced. */
+export const encodeStatusText = (text: string): string => encodeURIComponent(text.toWellFormed());
 
 /** The text of `grpc-message`, in which bytes are written as `%` and two digits. */
 export function decodeStatusText(encoded: string): string {

@@ -17,6 +17,7 @@ import { toApiError } from './error-map.js';
 
 const { listNodes, watchNodes } = NodeService.method;
 const never = new AbortController().signal;
+const withTrailers = { waitForTrailers: true };
 const cleanUps: (() => void)[] = [];
 afterEach(() => {
   for (const cleanUp of cleanUps.splice(0)) cleanUp();
@@ -123,6 +124,26 @@ it('tells an error with all that the server says of it', async () => {
     code: 'invalid_argument',
     message: 'no: 100 % täken',
     facts: { violations: [{ path: 'spec.name', message: 'is täken' }], retryAfterMs: 1_500 },
+  });
+});
+
+it.each([
+  ['compressed', [1, 0, 0, 0, 0], /compressed/],
+  ['cut off', [0, 0, 0, 0, 9, 1], /cut off/],
+  ['of 4 GiB', [0, 255, 255, 255, 255], /4294967295 bytes/],
+  ['no message', [0, 0, 0, 0, 2, 0x0a, 0xff], /is no ListNodesResponse/],
+])('fails at an answer that is %s', async (_, bytes, message) => {
+  const server = createServer();
+  server.on('stream', (stream) => {
+    stream.on('error', () => undefined);
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, withTrailers);
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(Buffer.from(bytes));
+  });
+  const { call } = channelTo((await listen(server, 'http')).endpoint);
+  await expect(call()).rejects.toMatchObject({
+    code: 'internal',
+    message: expect.stringMatching(message),
   });
 });
 

@@ -15,7 +15,7 @@ import {
 import { isNativeError } from 'node:util/types';
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
-import { frameOf, unframe } from '@limiquantix/proto/grpc/wire.js';
+import { FrameReader, frameOf } from '@limiquantix/proto/grpc/wire.js';
 import { passingOn, type Tracer } from '../trace/tracer.js';
 import { failureIn, failureOfHttp, failureOfReset, GrpcFailure } from './grpc-failure.js';
 
@@ -57,7 +57,7 @@ export function createChannel(options: ChannelOptions): Channel {
     const stream = connection.begin(method, request, call);
     try {
       const [answer] = await whole(stream);
-      if (answer !== undefined) return fromBinary(method.output, answer);
+      if (answer !== undefined) return decode(method, answer);
       throw new GrpcFailure('internal', `${method.name}: the answer holds no message`);
     } finally {
       stream.end();
@@ -79,7 +79,7 @@ export function createChannel(options: ChannelOptions): Channel {
       const traced = { ...call, traceparent: tracer.current() };
       const stream = connection.begin(method, request, traced);
       try {
-        for await (const message of parts(stream)) yield fromBinary(method.output, message);
+        for await (const message of parts(stream)) yield decode(method, message);
       } finally {
         stream.end();
       }
@@ -223,28 +223,55 @@ function ping(session: ClientHttp2Session): void {
 /** All messages of an answer that is not endless. */
 function whole(call: Call): Promise<Uint8Array[]> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    call.stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const reader = new FrameReader();
+    const messages: Uint8Array[] = [];
+    call.stream.on('data', (chunk: Buffer) => {
+      try {
+        messages.push(...messagesIn(call, reader, chunk));
+      } catch (failure) {
+        reject(failure);
+        call.stream.close(constants.NGHTTP2_CANCEL);
+      }
+    });
     call.stream.once('close', () => {
       settle(call).then(() => {
-        const [first] = chunks;
-        const bytes = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-        const { messages, rest } = unframe(bytes);
-        if (rest.length > 0) reject(new GrpcFailure('internal', 'the answer is cut off'));
+        if (reader.isWithin) reject(cutOff());
         else resolve(messages);
       }, reject);
     });
   });
 }
 
+const cutOff = (): GrpcFailure => new GrpcFailure('internal', 'the answer is cut off');
+
+/** The messages that some bytes complete. Throws GrpcFailure where they are no gRPC. */
+function messagesIn(call: Call, reader: FrameReader, chunk: Buffer): Uint8Array[] {
+  try {
+    return reader.push(chunk);
+  } catch (cause) {
+    const headers = call.headers();
+    const foreign = headers && failureOfHttp(headers);
+    if (foreign !== undefined) throw foreign;
+    const why = isNativeError(cause) ? cause.message : String(cause);
+    throw new GrpcFailure('internal', `the answer is no gRPC: ${why}`, {}, cause);
+  }
+}
+
+function decode(method: DescMethod, answer: Uint8Array): Message {
+  try {
+    return fromBinary(method.output, answer);
+  } catch (cause) {
+    const what = `${method.name}: the answer is no ${method.output.name}`;
+    throw new GrpcFailure('internal', what, {}, cause);
+  }
+}
+
 /** The messages of an answer as they come. */
 async function* parts(call: Call): AsyncIterable<Uint8Array> {
-  let rest: Buffer = Buffer.alloc(0);
+  const reader = new FrameReader();
   try {
     for await (const chunk of call.stream as AsyncIterable<Buffer>) {
-      const framed = unframe(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]));
-      rest = framed.rest;
-      yield* framed.messages;
+      yield* messagesIn(call, reader, chunk);
     }
   } catch (error) {
     if (error instanceof GrpcFailure) throw error;
@@ -252,6 +279,7 @@ async function* parts(call: Call): AsyncIterable<Uint8Array> {
     throw error;
   }
   await settle(call);
+  if (reader.isWithin) throw cutOff();
 }
 
 /** Throws what the call failed of. */

@@ -28,11 +28,11 @@ export interface ErrorFacts {
 
 /** The facts in a google.rpc.Status. What can't be read counts as not said. */
 export function errorFacts(status: Uint8Array): ErrorFacts {
-  const { details } = fromBinary(StatusSchema, status);
+  const [{ details } = { details: [] }] = read(StatusSchema, status);
   const all = <Desc extends DescMessage>(schema: Desc): MessageShape<Desc>[] =>
     details
       .filter(({ typeUrl }) => typeUrl.slice(typeUrl.lastIndexOf('/') + 1) === schema.typeName)
-      .map(({ value }) => fromBinary(schema, value));
+      .flatMap(({ value }) => read(schema, value));
   const [info] = all(ErrorInfoSchema);
   const [bad] = all(BadRequestSchema);
   const [retry] = all(RetryInfoSchema);
@@ -48,4 +48,13 @@ export function errorFacts(status: Uint8Array): ErrorFacts {
     ),
     retryAfterMs: retry?.retryDelay && durationMs(retry.retryDelay),
   };
+}
+
+/** The message in some bytes, or none. */
+function read<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc>[] {
+  try {
+    return [fromBinary(schema, bytes)];
+  } catch {
+    return [];
+  }
 }

@@ -10,7 +10,12 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { frameOf, prefixBytes } from '@limiquantix/proto/grpc/wire.js';
+import {
+  encodeStatusText,
+  frameOf,
+  messageBytesMax,
+  prefixBytes,
+} from '@limiquantix/proto/grpc/wire.js';
 
 /** How a method is served. */
 export type Method =
@@ -73,9 +78,6 @@ export function grpcServer(methods: MethodTable, tls: ServerTls | undefined): Ht
   return server;
 }
 
-/** As much as Terraform itself takes in one message. */
-const messageBytesMax = 256 * 1024 * 1024;
-
 function receive(stream: ServerHttp2Stream, then: (request: Uint8Array) => Promise<void>): void {
   const chunks: Buffer[] = [];
   let received = 0;
@@ -90,12 +92,21 @@ function receive(stream: ServerHttp2Stream, then: (request: Uint8Array) => Promi
     }
     const [first] = chunks;
     const framed = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-    if (framed.length < prefixBytes || framed[0] !== 0) {
-      refuse(stream, new GrpcError(grpcCode.unimplemented, 'compressed or empty request'));
+    const request = onlyMessage(framed);
+    if (request === undefined) {
+      const what = 'the request is not one message, whole and not compressed';
+      refuse(stream, new GrpcError(grpcCode.unimplemented, what));
       return;
     }
-    then(framed.subarray(prefixBytes)).catch((error: unknown) => refuse(stream, error));
+    then(request).catch((error: unknown) => refuse(stream, error));
   });
+}
+
+/** The message of a body that has exactly one. */
+function onlyMessage(framed: Buffer): Uint8Array | undefined {
+  if (framed.length < prefixBytes || framed[0] !== 0) return undefined;
+  const isWhole = framed.readUInt32BE(1) === framed.length - prefixBytes;
+  return isWhole ? framed.subarray(prefixBytes) : undefined;
 }
 
 async function answer(
@@ -139,7 +150,7 @@ function refuse(stream: ServerHttp2Stream, error: unknown): void {
     {
       ...responseHeaders,
       'grpc-status': String(code),
-      'grpc-message': encodeURIComponent(message),
+      'grpc-message': encodeStatusText(message),
     },
     { endStream: true },
   );

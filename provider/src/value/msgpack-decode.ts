@@ -61,7 +61,7 @@ class Reader {
     const count = this.head(0x80, 0xde, 'map');
     for (let i = 0; i < count; i++) {
       const key = this.string();
-      const element = type.kind === 'object' ? type.attributes[key] : type.element;
+      const element = type.kind === 'object' ? attributeOf(type.attributes, key) : type.element;
       if (element === undefined) throw new TypeError(`msgpack: unexpected attribute ${key}`);
       result[key] = this.value(element);
     }
@@ -114,10 +114,10 @@ class Reader {
     switch (byte) {
       case 0xca:
         this.skip(4);
-        return this.view.getFloat32(start);
+        return double(this.view.getFloat32(start));
       case 0xcb:
         this.skip(8);
-        return this.view.getFloat64(start);
+        return double(this.view.getFloat64(start));
       case 0xcc:
         return this.uint(1);
       case 0xcd:
@@ -172,13 +172,33 @@ class Reader {
   }
 }
 
+/** Only what the type has itself: `constructor` is no attribute of every object. */
+function attributeOf(
+  attributes: Readonly<Record<string, TerraformType>>,
+  name: string,
+): TerraformType | undefined {
+  return Object.hasOwn(attributes, name) ? attributes[name] : undefined;
+}
+
 /**
  * A decimal number in the narrowest form that holds it exactly enough to be written back the same.
+ * Throws TypeError for text that is no number.
  */
 export function parseNumber(decimal: string): number | bigint | Decimal {
   if (/^-?\d+$/.test(decimal)) return narrow(BigInt(decimal));
+  if (!/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(decimal)) {
+    throw new TypeError(`msgpack: ${JSON.stringify(decimal.slice(0, shownMax))} is no number`);
+  }
   const double = Number(decimal);
   return String(double) === decimal ? double : new Decimal(decimal);
+}
+
+const shownMax = 40;
+
+/** Terraform has infinities, and no value for what is no number. */
+function double(value: number): number | bigint {
+  if (Number.isNaN(value)) throw new TypeError('msgpack: a number that is none');
+  return Number.isInteger(value) ? narrow(BigInt(value)) : value;
 }
 
 function narrow(integer: bigint): number | bigint {

@@ -63,10 +63,17 @@ class Writer {
   }
 
   private number(value: number): void {
-    if (!Number.isInteger(value)) this.string(numberText(value));
+    if (Math.abs(value) === Number.POSITIVE_INFINITY) this.double(value);
+    else if (!Number.isInteger(value)) this.string(numberText(value));
     else if (value >= 0 && value < 0x80) this.byte(value);
     else if (value < 0 && value >= -32) this.byte(value & 0xff);
     else this.bigint(BigInt(value));
+  }
+
+  private double(value: number): void {
+    this.reserve(9);
+    this.buffer[this.at] = 0xcb;
+    this.at = this.buffer.writeDoubleBE(value, this.at + 1);
   }
 
   private bigint(value: bigint): void {
@@ -91,7 +98,8 @@ class Writer {
       this.at = this.buffer.writeUIntBE(0xd40000, this.at, 3);
       return;
     }
-    this.sized(0xc8, payload.length, 2);
+    if (payload.length < 0x10000) this.sized(0xc8, payload.length, 2);
+    else this.sized(0xc9, payload.length, 4);
     this.byte(12);
     this.reserve(payload.length);
     this.buffer.set(payload, this.at);

@@ -21,6 +21,15 @@ it('reads several documents, lists of documents, and skips empty ones', () => {
   ]);
 });
 
+it('tells the line of an alias that stands for nothing, and bounds what aliases make', () => {
+  expect(mistakesOf('type: vm\nname: *nope\n')).toEqual([
+    'web.yaml:2: unresolved alias (the anchor must be set before the alias): nope',
+  ]);
+  const ten = (name: string) => `[${Array.from({ length: 10 }, () => `*${name}`).join()}]`;
+  const bomb = `type: vm\na: &a [x]\nb: &b ${ten('a')}\nc: &c ${ten('b')}\nd: ${ten('c')}\n`;
+  expect(mistakesOf(bomb)).toEqual([expect.stringMatching(/web.yaml:1: excessive alias count/)]);
+});
+
 it('tells every mistake of a file with its line', () => {
   const text = `type: vm
 name: web

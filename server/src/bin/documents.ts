@@ -14,6 +14,7 @@ import {
   type Node,
   type ParsedNode,
   parseAllDocuments,
+  visit,
 } from 'yaml';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
@@ -182,9 +183,10 @@ interface At {
 }
 
 function readNode(at: At, mistakes: Mistake[]): Manifest[] {
-  const { file, document, node, lineOf } = at;
+  const { file, node, lineOf } = at;
   const placeOf = (path: DocumentPath) => `${file}:${lineOf(nodeAt(node, path))}`;
-  const content: unknown = node.toJS(document);
+  const content = contentOf(at, mistakes);
+  if (content === undefined) return [];
   if (!isMap(node) || typeof content !== 'object' || content === null) {
     const message = 'must be a document with type, name and spec';
     mistakes.push({ place: placeOf([]), path: '', message });
@@ -208,6 +210,27 @@ function readNode(at: At, mistakes: Mistake[]): Manifest[] {
     return typeof value === 'string' ? value : '';
   };
   return [{ type, resource, given: { id: text('id'), etag: text('etag') }, placeOf }];
+}
+
+/** What a document says; undefined, with the mistake, where its aliases don't. */
+function contentOf({ file, document, node, lineOf }: At, mistakes: Mistake[]): unknown {
+  try {
+    return node.toJS(document) ?? null;
+  } catch (error) {
+    // The parser's own errors: an alias of nothing, or aliases of aliases without end.
+    if (!(error instanceof ReferenceError)) throw error;
+    let wrong: Node = node;
+    visit(document, {
+      Alias(_, alias) {
+        if (alias.resolve(document) !== undefined) return undefined;
+        wrong = alias;
+        return visit.BREAK;
+      },
+    });
+    const place = `${file}:${lineOf(wrong)}`;
+    mistakes.push({ place, path: '', message: lowerFirst(error.message) });
+    return undefined;
+  }
 }
 
 function typeOf(word: unknown): ResourceType {

@@ -78,7 +78,15 @@ const malformed = (what: string, code: Code): ConnectError =>
 /** The headers that tell how a call ended; those of success without an error. */
 export function statusHeaders(error?: ConnectError): Record<string, string> {
   if (error === undefined) return statusOk;
-  return Object.fromEntries(setTrailerStatus(new Headers(), error));
+  return Object.fromEntries(setTrailerStatus(new Headers(), wellFormed(error)));
+}
+
+/** Half a character, as of a text that was cut, can't be written into a header. */
+function wellFormed(error: ConnectError): ConnectError {
+  const { rawMessage, code, metadata, details, cause } = error;
+  if (rawMessage.isWellFormed()) return error;
+  const outgoing = details as ConstructorParameters<typeof ConnectError>[3];
+  return new ConnectError(rawMessage.toWellFormed(), code, metadata, outgoing, cause);
 }
 
 const statusOk = { 'grpc-status': '0' };

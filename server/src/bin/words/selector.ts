@@ -26,7 +26,11 @@ function termOf(text: string): string {
   if (set !== null) return `${set[1]}(${quoted(set[2])} in labels)`;
   const [, name = '', operator, value = ''] = compared.exec(text) ?? [];
   if (operator === '!=') return without(name, `labels[${quoted(name)}] != ${quoted(value)}`);
-  if (operator !== undefined) return `labels.${name}="${value}"`;
+  if (operator !== undefined) {
+    // The simple form has no way to write a quote.
+    if (/["\\]/.test(value)) return `labels[${quoted(name)}] == ${quoted(value)}`;
+    return `labels.${name}="${value}"`;
+  }
   const [, label = '', word, list = ''] = oneOf.exec(text) ?? [];
   const values = list.split(',').map((one) => quoted(one.trim()));
   const isOne = `labels[${quoted(label)}] in [${values.join(', ')}]`;

@@ -10,11 +10,12 @@ import {
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
+  type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
 import { Code, ConnectError, type Transport, type UnaryResponse } from '@connectrpc/connect';
 import type { Http2SessionManager } from '@connectrpc/connect-node';
-import { decodeStatusText, frameOf, unframe } from '@limiquantix/proto/grpc/wire.js';
+import { decodeStatusText, FrameReader, frameOf } from '@limiquantix/proto/grpc/wire.js';
 import type { Timers } from './client.js';
 
 /** What the calls work with. */
@@ -53,7 +54,7 @@ export function withPlainUnary({ session, timers, transport }: UnaryOptions): Tr
         stream: false,
         service,
         method,
-        message: fromBinary(method.output, answer),
+        message: decode(method.output, answer),
       };
     },
   };
@@ -87,21 +88,30 @@ function within(
 /** Sends a message and resolves with the one that comes back. */
 function exchange(stream: ClientHttp2Stream, message: Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const reader = new FrameReader();
+    const messages: Uint8Array[] = [];
     let status: IncomingHttpHeaders | undefined;
     const heed = (received: IncomingHttpHeaders): void => {
       if (received['grpc-status'] !== undefined) status = received;
     };
     stream.on('response', heed);
     stream.on('trailers', heed);
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        messages.push(...reader.push(chunk));
+      } catch (cause) {
+        reject(broken('an answer of gRPC is none', cause));
+        stream.close();
+      }
+    });
     stream.on('error', (cause) => reject(ConnectError.from(cause, Code.Unavailable)));
     stream.on('close', () => {
       const error = errorOf(status);
-      const answer = messageIn(chunks);
+      const [answer] = messages;
       if (error !== undefined) reject(error);
-      else if (answer === undefined) reject(broken('an answer of gRPC is not whole'));
-      else resolve(answer);
+      else if (answer === undefined || reader.isWithin) {
+        reject(broken('an answer of gRPC is not whole'));
+      } else resolve(answer);
     });
     stream.end(frameOf(message));
   });
@@ -117,13 +127,13 @@ function errorOf(status: IncomingHttpHeaders | undefined): ConnectError | undefi
   return new ConnectError(message, Code[code] === undefined ? Code.Unknown : (code as Code));
 }
 
-/** The one message in an answer; undefined where it isn't whole. */
-function messageIn(chunks: readonly Buffer[]): Uint8Array | undefined {
-  const [first] = chunks;
-  const { messages, rest } = unframe(
-    chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks),
-  );
-  return rest.length === 0 ? messages[0] : undefined;
+function decode<O extends DescMessage>(output: O, answer: Uint8Array): MessageShape<O> {
+  try {
+    return fromBinary(output, answer);
+  } catch (cause) {
+    throw broken(`an answer of gRPC is no ${output.name}`, cause);
+  }
 }
 
-const broken = (message: string): ConnectError => new ConnectError(message, Code.Unavailable);
+const broken = (message: string, cause?: unknown): ConnectError =>
+  new ConnectError(message, Code.Unavailable, undefined, undefined, cause);

@@ -79,9 +79,9 @@ const modelName: XdrType<string> = {
   decode(reader) {
     let text = '';
     for (let i = 0, ended = false; i < MODEL_CHARS; i += 1) {
-      const code = xdrInt.decode(reader);
+      const code = xdrInt.decode(reader) & 0xff;
       ended ||= code === 0;
-      if (!ended) text += String.fromCharCode(code & 0xff);
+      if (!ended) text += String.fromCharCode(code);
     }
     return text;
   },

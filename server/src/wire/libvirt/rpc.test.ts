@@ -105,6 +105,15 @@ describe('a connection', () => {
     await expect(api.hostname()).rejects.toBeInstanceOf(LibvirtClosedError);
   });
 
+  test('rejects a call whose error or result is none, and all that are pending', async () => {
+    await connect(() => Buffer.from([1, 2, 3]));
+    const calls = await Promise.allSettled([api.hostname(), api.listAllDomains()]);
+    for (const call of calls) {
+      expect(call).toMatchObject({ status: 'rejected', reason: expect.any(LibvirtClosedError) });
+    }
+    await expect(api.hostname()).rejects.toBeInstanceOf(LibvirtClosedError);
+  });
+
   test('gives a call up at its deadline and tolerates its late answer', async () => {
     let late: (() => void) | undefined;
     let arrived = () => undefined as unknown;

@@ -85,7 +85,14 @@ export class RpcConnection {
     const serial = this.serial;
     const answer = this.expect(serial, call.name, call.timeoutMs ?? CALL_TIMEOUT_MS);
     this.send({ program, procedure: number, type: MessageType.CALL, serial }, body);
-    return decodeXdr(result, await answer);
+    const bytes = await answer;
+    try {
+      return decodeXdr(result, bytes);
+    } catch (error) {
+      const reason = foreign(error);
+      this.end(reason);
+      throw reason;
+    }
   }
 
   /** Calls `listener` once when the connection has ended. */
@@ -159,8 +166,7 @@ export class RpcConnection {
         this.dispatch(whole.subarray(LENGTH_WORD_BYTES, length));
       }
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.end(new LibvirtClosedError(`libvirtd sent what is not its protocol: ${message}`));
+      this.end(foreign(error));
     }
   }
 
@@ -203,11 +209,19 @@ export class RpcConnection {
       if (this.abandoned.delete(header.serial)) return;
       throw new XdrError(`a reply to serial ${header.serial}, which was not called`);
     }
+    // It is pending until its answer is understood: one that isn't ends every pending call.
+    const error = header.status === MessageStatus.OK ? undefined : toError(call.procedure, body);
     this.pending.delete(header.serial);
     call.cancelDeadline();
-    if (header.status === MessageStatus.OK) call.resolve(body);
-    else call.reject(toError(call.procedure, body));
+    if (error === undefined) call.resolve(body);
+    else call.reject(error);
   }
+}
+
+/** Why a connection ends whose other end sent something that can't be read. */
+function foreign(error: unknown): LibvirtClosedError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new LibvirtClosedError(`libvirtd sent what is not its protocol: ${message}`);
 }
 
 function toError(procedure: string, body: Buffer): LibvirtError {

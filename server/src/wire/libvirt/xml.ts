@@ -53,10 +53,19 @@ export function xml(
 export function parseXml(text: string): XmlElement {
   const verdict = XMLValidator.validate(text);
   if (verdict !== true) throw new SyntaxError(`malformed XML: ${verdict.err.msg}`);
-  const nodes = parser.parse(text) as ParsedNode[];
+  const nodes = parsed(text);
   const root = nodes.map(toElement).find((element) => element !== undefined);
   if (root === undefined) throw new SyntaxError('malformed XML: no element');
   return root;
+}
+
+/** The parser has bounds of its own, such as for tags in tags, and an error of its own for them. */
+function parsed(text: string): ParsedNode[] {
+  try {
+    return parser.parse(text) as ParsedNode[];
+  } catch (cause) {
+    throw new SyntaxError(`malformed XML: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Writes an element and what is in it, without white space between elements. */
@@ -128,8 +137,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '>': '&gt;',
   "'": '&apos;',
   '"': '&quot;',
-  '\n': '&#10;',
-  '\t': '&#9;',
 };
 const NAMED: Readonly<Record<string, string>> = {
   amp: '&',
@@ -139,14 +146,25 @@ const NAMED: Readonly<Record<string, string>> = {
   quot: '"',
 };
 
+/** White space that a reader would change or trim goes by number. */
 function escapeXml(text: string): string {
-  return text.replace(/[&<>'"\n\t]/g, (character) => ESCAPES[character] ?? character);
+  return text.replace(
+    /[&<>'"\n\t\r]|^\s|\s$/g,
+    (character) => ESCAPES[character] ?? `&#${character.charCodeAt(0)};`,
+  );
 }
 
 function unescapeXml(text: string): string {
   return text.replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|(\w+));/g, (whole, hex, decimal, name) => {
-    if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
-    if (decimal !== undefined) return String.fromCodePoint(Number.parseInt(decimal, 10));
+    if (hex !== undefined) return character(Number.parseInt(hex, 16));
+    if (decimal !== undefined) return character(Number.parseInt(decimal, 10));
     return NAMED[name] ?? whole;
   });
+}
+
+const CHARACTER_MAX = 0x10_ffff;
+
+function character(code: number): string {
+  if (code > CHARACTER_MAX) throw new SyntaxError(`malformed XML: there is no character ${code}`);
+  return String.fromCodePoint(code);
 }

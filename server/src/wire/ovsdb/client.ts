@@ -215,6 +215,9 @@ function readResults(answer: unknown, operations: number): readonly OperationRes
   const failed = answer.findIndex(isWireError);
   const error: unknown = answer[failed];
   if (isWireError(error)) throw fromWireError(error, failed < operations ? failed : undefined);
+  if (answer.length < operations) {
+    throw malformed(`${answer.length} results of ${operations} operations`);
+  }
   return answer.slice(0, operations).map((result: unknown) => {
     const { uuid, ...rest } = (result ?? {}) as Readonly<Record<string, unknown>>;
     return Array.isArray(uuid) ? { ...rest, uuid: String(uuid[1]) } : rest;

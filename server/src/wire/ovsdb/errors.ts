@@ -59,8 +59,8 @@ export class OvsdbError extends Error {
 /** An error object as the server sends it. */
 export interface WireError {
   readonly error: string;
-  readonly details?: string;
-  readonly syntax?: string;
+  readonly details?: unknown;
+  readonly syntax?: unknown;
 }
 
 /** Whether `value` is an error object of the wire. */
@@ -72,33 +72,35 @@ export function isWireError(value: unknown): value is WireError {
 
 type Verdict = Pick<OvsdbErrorInit, 'reason' | 'retryable'>;
 
-const verdicts: Readonly<Record<string, Verdict>> = {
-  'timed out': { reason: 'OVSDB_WAIT_FAILED', retryable: true },
-  aborted: { reason: 'OVSDB_ABORTED', retryable: true },
-  'constraint violation': {
-    reason: 'OVSDB_CONSTRAINT_VIOLATION',
-    retryable: false,
-  },
-  'duplicate uuid': { reason: 'OVSDB_DUPLICATE', retryable: true },
-  'referential integrity violation': {
-    reason: 'OVSDB_REFERENCE_VIOLATION',
-    retryable: true,
-  },
-  'resources exhausted': {
-    reason: 'OVSDB_RESOURCES_EXHAUSTED',
-    retryable: true,
-  },
-  'permission error': {
-    reason: 'OVSDB_PERMISSION_DENIED',
-    retryable: false,
-  },
-  'not allowed': { reason: 'OVSDB_PERMISSION_DENIED', retryable: true },
-  'unknown database': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
-  'not leader': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
-  'cluster error': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
-  'I/O error': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
-  canceled: { reason: 'OVSDB_UNAVAILABLE', retryable: true },
-};
+const verdicts = new Map<string, Verdict>(
+  Object.entries({
+    'timed out': { reason: 'OVSDB_WAIT_FAILED', retryable: true },
+    aborted: { reason: 'OVSDB_ABORTED', retryable: true },
+    'constraint violation': {
+      reason: 'OVSDB_CONSTRAINT_VIOLATION',
+      retryable: false,
+    },
+    'duplicate uuid': { reason: 'OVSDB_DUPLICATE', retryable: true },
+    'referential integrity violation': {
+      reason: 'OVSDB_REFERENCE_VIOLATION',
+      retryable: true,
+    },
+    'resources exhausted': {
+      reason: 'OVSDB_RESOURCES_EXHAUSTED',
+      retryable: true,
+    },
+    'permission error': {
+      reason: 'OVSDB_PERMISSION_DENIED',
+      retryable: false,
+    },
+    'not allowed': { reason: 'OVSDB_PERMISSION_DENIED', retryable: true },
+    'unknown database': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
+    'not leader': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
+    'cluster error': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
+    'I/O error': { reason: 'OVSDB_UNAVAILABLE', retryable: true },
+    canceled: { reason: 'OVSDB_UNAVAILABLE', retryable: true },
+  }),
+);
 
 const misuse: Verdict = { reason: 'OVSDB_BAD_REQUEST', retryable: false };
 
@@ -106,15 +108,19 @@ const duplicate: Verdict = { reason: 'OVSDB_DUPLICATE', retryable: true };
 
 /** The typed error for an error object of the server. */
 export function fromWireError(error: WireError, operation?: number): OvsdbError {
-  const verdict = error.details?.includes('to have identical values')
+  const details = textOf(error.details);
+  const verdict = details.includes('to have identical values')
     ? duplicate
-    : (verdicts[error.error] ?? misuse);
+    : (verdicts.get(error.error) ?? misuse);
   const at = operation === undefined ? 'the commit' : `operation ${operation}`;
-  const syntax = error.syntax === undefined ? '' : ` in ${error.syntax}`;
+  const syntax = error.syntax === undefined ? '' : ` in ${textOf(error.syntax)}`;
   const message = `the network database refused ${at}: ${error.error}`;
-  const detail = `${error.error}: ${error.details ?? ''}${syntax}`;
+  const detail = `${error.error}: ${details}${syntax}`;
   return new OvsdbError({ ...verdict, message, detail }, operation);
 }
+
+/** What should be text; a server's own words are for the log, whatever else they are. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** The connection broke, or was never made, before an answer came: the outcome is unknown. */
 export function disconnected(cause?: unknown): OvsdbError {

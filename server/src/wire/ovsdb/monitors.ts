@@ -82,7 +82,13 @@ export class Monitors {
       params: [store.database.name, id, Object.fromEntries(tables)],
       timeoutMs: MONITOR_TIMEOUT_MS,
       succeeded: (rows) => {
-        store.reset(rows);
+        try {
+          store.reset(rows);
+        } catch (error) {
+          // Who waits for the first rows must hear of it as well as the session, which ends.
+          started(error);
+          throw error;
+        }
         started();
       },
       failed: started,

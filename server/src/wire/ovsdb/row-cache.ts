@@ -196,7 +196,7 @@ function completeRow(columns: Columns, uuid: string, row: WireRow): StoredRow {
 function modifiedRow(columns: Columns, before: StoredRow, difference: WireRow): StoredRow {
   const values: Record<string, PlainValue> = { ...before };
   for (const [name, wire] of Object.entries(difference)) {
-    const column = columns[name];
+    const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
     if (!column) throw malformed(`column ${name}, which is not followed`);
     values[name] = isComposite(column)
       ? applyDifference(column, before[name] ?? defaultValue(column), wire)

@@ -144,6 +144,5 @@ export class Session {
 
 function toError(error: unknown): unknown {
   if (isWireError(error)) return fromWireError(error);
-  const tag = typeof error === 'string' ? error : JSON.stringify(error);
-  return fromWireError({ error: tag });
+  return fromWireError({ error: typeof error === 'string' ? error : 'an error of no known form' });
 }
