@@ -1,6 +1,7 @@
 /** Every decoder that is fuzzed. To add one is to add a line. */
 import type { Target } from '../target.js';
 import { contractTargets } from './contract.js';
+import { filterTargets } from './filters.js';
 import { libvirtTargets } from './libvirt.js';
 import { ovsdbTargets } from './ovsdb.js';
 import { protocolTargets } from './protocols.js';
@@ -13,4 +14,5 @@ export const targets: readonly Target[] = [
   ...terraformTargets,
   ...protocolTargets,
   ...contractTargets,
+  ...filterTargets,
 ];
