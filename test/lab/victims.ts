@@ -13,8 +13,9 @@ import {
   labStart,
   links,
 } from '../../server/src/lab/lab.js';
+import { virsh } from '../harness/hosts.js';
 import { until } from '../harness/wait.js';
-import type { Fleet } from './fleet.js';
+import type { Fleet, Guest } from './fleet.js';
 
 /** Something that is broken and mended; `node` is the host of the first machine. */
 export interface Victim {
@@ -25,6 +26,8 @@ export interface Victim {
   /** Resolves when somebody has noticed; without it, nobody need have. */
   readonly noticed?: (fleet: Fleet, node: string) => Promise<unknown>;
   readonly mend: (fleet: Fleet, node: string) => Promise<void>;
+  /** Once the machines run, with one of them. */
+  readonly later?: (fleet: Fleet, guest: Guest) => Promise<void>;
   /** After everything is gone again. */
   readonly restore?: (fleet: Fleet) => Promise<void>;
 }
@@ -94,6 +97,21 @@ export const victims: readonly Victim[] = [
       for (const { name } of fleet.installation.status.nodes) {
         await fleet.onHost(name, `rm -f ${pools}/filler`);
       }
+    },
+    /** A guest whose disk can't grow is halted, and goes on by itself once it can. */
+    async later(fleet, guest) {
+      const { id, host } = guest;
+      await fleet.onHost(host.name, `dd if=/dev/zero of=${pools}/filler bs=1M || true`);
+      const end = 'bs=1M seek=900 count=64 conv=fsync';
+      const writing = guest.run(`dd if=/dev/zero of=/dev/vda ${end}`);
+      await Promise.race([
+        writing.then(() => Promise.reject(new Error('the guest wrote to a disk that is full'))),
+        until('the guest is halted', noticeDeadlineMs, async () =>
+          (await virsh(host, 'domstate', id)).trim() === 'paused' ? true : undefined,
+        ),
+      ]);
+      await fleet.onHost(host.name, `rm ${pools}/filler`);
+      await writing;
     },
     async restore(fleet) {
       for (const { name } of fleet.installation.status.nodes) {
