@@ -3,11 +3,15 @@
  * its owner, a repair mends it, and nothing else is touched.
  */
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { systemClock } from '../../server/src/bin/effects.js';
 import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
 import { domainNameOf, marksXml } from '../../server/src/drivers/libvirt/domain-xml.js';
 import { externalIdsOf } from '../../server/src/drivers/ovn/identity.js';
 import { nb } from '../../server/src/drivers/ovn/northbound-rows.js';
+import type { Clock } from '../../server/src/reconcile/clock.js';
 import { isReady } from '../../server/src/resource/conditions.js';
 import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
@@ -20,6 +24,11 @@ import { until } from '../harness/wait.js';
 jest.setTimeout(60_000);
 
 const deadlineMs = 30_000;
+/** What agents do by themselves once a minute, such as to sweep, they never do here. */
+const patient: Clock = {
+  nowMs: () => systemClock.nowMs(),
+  after: (delayMs, act) => (delayMs === 60_000 ? () => undefined : systemClock.after(delayMs, act)),
+};
 const lost = randomUUID();
 let commandLine: CommandLine;
 let client: ResourceClient;
@@ -72,7 +81,7 @@ const marks = (vmId: string): string => {
 };
 
 beforeAll(async () => {
-  commandLine = await CommandLine.start(2);
+  commandLine = await CommandLine.start(2, patient);
   const transport = createTransport(commandLine.server.profile);
   client = new ResourceClient(transport);
   base = await makeBase(transport);
@@ -101,6 +110,12 @@ test('says that all is well, and where it looked', async () => {
 test('names what was planted with its owner, and changes nothing', async () => {
   const { libvirtd, disks } = hostAt(0);
   const [strayDomain, strayPort, strayVolume] = [randomUUID(), randomUUID(), lost];
+  const [strayImage, strayContent, strayFolder] = [randomUUID(), randomUUID(), randomUUID()];
+  await disks.create({
+    ...{ path: `/var/lib/pool/images/${strayImage}`, format: 'raw', virtualBytes: 1_048_576 },
+  });
+  await writeFile(join(commandLine.directory, 'images', strayContent), 'no image any more');
+  await hostAt(0).files.write(`/simulated/${strayFolder}/seed-1.iso`, Buffer.alloc(1));
   libvirtd.define(domain(domainNameOf(strayDomain), strayDomain, marks(strayDomain)));
   libvirtd.define(domain('made-by-hand', randomUUID(), ''));
   await disks.create({ path: volumePath(strayVolume), format: 'qcow2', virtualBytes: 1_048_576 });
@@ -131,6 +146,9 @@ test('names what was planted with its owner, and changes nothing', async () => {
       `stray sim-1 volume/${strayVolume} remove_data`,
       `duplicate ${other.name} vm/${twin.id} remove`,
       `stray control plane port/${strayPort} remove`,
+      `stray control plane image/${strayContent} remove`,
+      `stray sim-1 image/${strayImage} remove`,
+      `stray sim-1 vm/${strayFolder} remove`,
       'foreign sim-1 nobody none',
     ].sort(),
   );
@@ -140,13 +158,13 @@ test('names what was planted with its owner, and changes nothing', async () => {
   expect(code).toBe(9);
   expect(stdout).toContain(`libvirt domain ${domainNameOf(strayDomain)}`);
   expect(stdout).not.toContain('made-by-hand');
-  expect(stdout).toMatch(/4 findings; .*\n\nlimiquantix doctor --repair removes 3\n/);
+  expect(stdout).toMatch(/7 findings; .*\n\nlimiquantix doctor --repair removes 6\n/);
   expect(world().inventory()).toEqual(before);
 });
 
 test('repairs what holds no data, then data where that is asked for, and touches nothing else', async () => {
   const repaired = await doctor('--repair');
-  expect(repaired.stdout.match(/^mended: /gm)).toHaveLength(3);
+  expect(repaired.stdout.match(/^mended: /gm)).toHaveLength(6);
   expect((await findings()).map(brief)).toEqual([`stray sim-1 volume/${lost} remove_data`]);
   expect(repaired.code).toBe(9);
 

@@ -8,6 +8,7 @@ import { systemClock } from '../../server/src/bin/effects.js';
 import type { Environment } from '../../server/src/bin/profile.js';
 import { runProgram } from '../../server/src/bin/program.js';
 import { silentLog } from '../../server/src/log.js';
+import type { Clock } from '../../server/src/reconcile/clock.js';
 
 /** What a command left. */
 export interface Ended {
@@ -34,14 +35,14 @@ export class CommandLine {
   ) {}
 
   /** Starts a control plane with simulated nodes. */
-  static async start(simulate = 1): Promise<CommandLine> {
+  static async start(simulate = 1, clock: Clock = systemClock): Promise<CommandLine> {
     const directory = await mkdtemp(join(tmpdir(), 'lqx-command-'));
     const server = await startServer({
       dataDirectory: directory,
       listen: ['127.0.0.1:0'],
       names: [],
       simulate,
-      clock: systemClock,
+      clock,
       random: Math.random,
       log: silentLog,
       version: 'test',

@@ -53,7 +53,7 @@ onLab('while terraform applies', () => {
       expect(plan.output).toContain('No changes');
     }
 
-    await fleet.expectWell();
+    await fleet.untilWell();
     const machines = await fleet.machines();
     const inventory = await fleet.inventory();
     expect(inventory).toEqual({
@@ -85,7 +85,7 @@ onLab('while terraform applies', () => {
       await victim.later(fleet, new Guest(first.id, await fleet.hostOf(first)));
     }
     await terraform.destroy();
-    await fleet.expectWell();
+    await fleet.untilWell();
     expect(await fleet.inventory()).toEqual(nothing);
     isClean = true;
   });

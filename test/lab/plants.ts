@@ -39,8 +39,7 @@ export async function plant(fleet: Fleet, twin: Guest): Promise<Planted> {
   const host = nodes.find(({ name }) => name !== twin.host.name);
   if (host === undefined) throw new Error('a lab of one host has no other one');
   const [vmId, volumeId, portId] = [randomUUID(), randomUUID(), randomUUID()];
-  await define(host, await virsh(twin.host, 'dumpxml', '--inactive', '--security-info', twin.id));
-  await define(host, domain(domainNameOf(vmId), vmId, formatXml(marksXml(marksOf(vmId), true))));
+  await plantDomains(host, vmId, twin);
   await define(host, domain(foreignDomain, randomUUID(), ''));
   const file = `/var/lib/limiquantix/pools/local/volumes/${volumeId}.qcow2`;
   await fleet.onHost(host.name, `qemu-img create -q -f qcow2 ${file} 1M`);
@@ -55,6 +54,12 @@ export async function plant(fleet: Fleet, twin: Guest): Promise<Planted> {
     ...marks.map((mark) => `external_ids:${mark}`),
   );
   return { host, vmId, volumeId, portId };
+}
+
+/** Plants what the host's agent sweeps away by itself once a minute: domains of ours. */
+export async function plantDomains(host: LabNodeStatus, vmId: string, twin: Guest): Promise<void> {
+  await define(host, await virsh(twin.host, 'dumpxml', '--inactive', '--security-info', twin.id));
+  await define(host, domain(domainNameOf(vmId), vmId, formatXml(marksXml(marksOf(vmId), true))));
 }
 
 /** Runs ovs-vsctl on a host's own switch, whose daemon may not make the interface at all. */

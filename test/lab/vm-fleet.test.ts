@@ -94,7 +94,7 @@ onLab('a fleet on real hosts', () => {
   test('is destroyed whole', async () => {
     const { durationMs } = await terraform.destroy();
     figure('terraform destroy of the fleet', durationMs);
-    await fleet.expectWell();
+    await fleet.untilWell();
     expect(await fleet.inventory()).toEqual(nothing);
     expect(await fleet.machines()).toEqual([]);
   });
