@@ -4,13 +4,9 @@
  * seen.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Image } from '@limiquantix/proto/storage/v1/image_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
-import type { DiskImages } from '../../server/src/wire/disk-image/api.js';
-import { FakeDiskImages } from '../../server/src/wire/disk-image/fake.js';
-import { HostDiskImages } from '../../server/src/wire/disk-image/host.js';
 import {
   cloneId,
   DirectoryWorld,
@@ -23,37 +19,12 @@ import {
   nodeId,
   poolId,
 } from './directory-world.js';
-import { hasQemuImg, realDirectories } from './real-files.js';
+import { type DiskHost, diskHosts } from './disk-hosts.js';
+import { hasQemuImg } from './real-files.js';
 
 /** A life with a fault at each step is many lives, on real files with many flushes. */
 const faultsTimeoutMs = 120_000;
 const otherId = '00000000-0000-7000-8000-0000000000ff';
-
-interface Host {
-  readonly disks: DiskImages;
-  readonly directory: string;
-  readonly close: () => void;
-}
-
-const hosts: readonly (readonly [string, () => Host])[] = [
-  ['in memory', () => fakeHost(false)],
-  ['in memory, sharing blocks', () => fakeHost(true)],
-  ...realDirectories.map((parent) => [`real files in ${parent}`, () => realHost(parent)] as const),
-];
-
-function fakeHost(reflink: boolean): Host {
-  const close = () => undefined;
-  return { disks: new FakeDiskImages({ reflink }), directory: '/srv', close };
-}
-
-function realHost(parent: string): Host {
-  const directory = mkdtempSync(join(parent, 'limiquantix-driver-'));
-  return {
-    disks: new HostDiskImages(),
-    directory,
-    close: () => rmSync(directory, { recursive: true }),
-  };
-}
 
 function addAll(world: DirectoryWorld): void {
   world.addPool();
@@ -89,8 +60,8 @@ if (!hasQemuImg) {
   test.skip('directory drivers on real files: qemu-img is not installed', () => undefined);
 }
 
-describe.each(hosts)('directory drivers with disk files %s', (_, makeHost) => {
-  let host: Host;
+describe.each(diskHosts)('directory drivers with disk files %s', (_, makeHost) => {
+  let host: DiskHost;
   let world: DirectoryWorld;
   beforeEach(() => {
     host = makeHost();

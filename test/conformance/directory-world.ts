@@ -50,6 +50,8 @@ export class DirectoryWorld implements Lookup {
   readonly poolPath: string;
   readonly disks: DiskImages;
   readonly errors: unknown[] = [];
+  /** Whether `settle` ends with the first failure; otherwise what failed is tried again. */
+  stopsAtError = false;
   readonly #resources = new Map<string, AnyResource>();
   #images: ImageCacheDriver;
   #drivers: ReadonlyMap<string, Driver>;
@@ -169,6 +171,7 @@ export class DirectoryWorld implements Lookup {
       try {
         hasWorked = (await this.#look(type, resource)) || hasWorked;
       } catch (error) {
+        if (this.stopsAtError) throw error;
         this.errors.push(error);
         hasWorked = true;
       }

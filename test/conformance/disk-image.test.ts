@@ -267,6 +267,30 @@ onRealFiles('real disk files, with QEMU as the judge', () => {
     expect(facts['backing-filename-format']).toBe('qcow2');
   });
 
+  it('takes away what killed processes left of a disk, when it is made and when it goes', async () => {
+    const disks = new HostDiskImages();
+    const disk = { path: join(scratch, 'disk.qcow2'), format: 'qcow2' } as const;
+    const leave = () => writeFileSync(`${disk.path}.part.4711-1`, 'half of it');
+    leave();
+    await disks.create({ ...disk, virtualBytes: gib });
+    expect(await disks.list(scratch)).toEqual(['disk.qcow2']);
+    leave();
+    await disks.remove(disk.path);
+    expect(await disks.list(scratch)).toEqual([]);
+  });
+
+  it('makes one whole disk when several make it at once', async () => {
+    const disk = { path: join(scratch, 'disk.qcow2'), format: 'qcow2' } as const;
+    const makers = Array.from({ length: 4 }, () => new HostDiskImages());
+    const outcomes = await Promise.allSettled(
+      makers.map((disks) => disks.create({ ...disk, virtualBytes: gib })),
+    );
+    expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
+    execFileSync('qemu-img', ['check', '-q', '-f', 'qcow2', disk.path]);
+    const [first] = makers;
+    expect(await first?.list(scratch)).toEqual(['disk.qcow2']);
+  });
+
   it('does not resize a disk that another process has open, but describes it', async () => {
     const disks = new HostDiskImages();
     const disk = { path: join(scratch, 'disk.qcow2'), format: 'qcow2' } as const;

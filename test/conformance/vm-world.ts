@@ -146,6 +146,8 @@ export class VmWorld implements Lookup {
   driver: VmDriver;
   /** Changing calls that were made. */
   readonly calls: string[] = [];
+  /** Those of them that are about the machine, and not to find out what the host can do. */
+  ownCalls = 0;
   fault: Fault | undefined;
   readonly #resources = new Map<string, AnyResource>();
 
@@ -349,6 +351,7 @@ export class VmWorld implements Lookup {
         if (typeof method !== 'function' || !CHANGES.has(name)) return method;
         return async (...args: unknown[]) => {
           this.calls.push(name);
+          if (JSON.stringify(args, bigintText).includes(vmId)) this.ownCalls += 1;
           const isDue = this.fault?.at === this.calls.length;
           if (isDue && this.fault?.afterEffect === false) throw new Error(`fault before ${name}`);
           const result = await method.apply(target, args);

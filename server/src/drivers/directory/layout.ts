@@ -56,7 +56,7 @@ export function cachedImagePath(layout: PoolLayout, imageId: string): string {
 }
 
 const idPattern = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
-const partPattern = partSuffix.replace('.', '\\.');
+const partPattern = `${partSuffix.replace('.', '\\.')}(?:\\.[-0-9]+)?`;
 const volumeName = new RegExp(`^(${idPattern})\\.(qcow2|raw)(${partPattern})?$`);
 const imageName = new RegExp(`^(${idPattern})(${partPattern})?$`);
 

@@ -8,7 +8,7 @@
 /** The formats that a disk file can have. */
 export type DiskFormat = 'qcow2' | 'raw';
 
-/** What a file that is not complete yet is called after its path. */
+/** What a file that is not complete yet is called after its path, with more behind it or not. */
 export const partSuffix = '.part';
 
 /** The space of the filesystem that a directory is on. */

@@ -1,6 +1,6 @@
 /**
  * The real disk files of this host: node:fs for files and headers, `qemu-img` to make and grow
- * disks. What it makes is `<path>.part` first, then flushed, then linked to its name, so that a
+ * disks. What it makes is `<path>.part…` first, then flushed, then linked to its name, so that a
  * crash at any point leaves either nothing of that name or all of it.
  */
 import {
@@ -19,19 +19,19 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import {
-  type DiskClone,
-  type DiskFile,
-  type DiskImages,
-  type DiskInfo,
-  type FileFacts,
-  type NewDisk,
-  partSuffix,
-  type Reception,
-  type Space,
-  type TextFile,
+import type {
+  DiskClone,
+  DiskFile,
+  DiskImages,
+  DiskInfo,
+  FileFacts,
+  NewDisk,
+  Reception,
+  Space,
+  TextFile,
 } from './api.js';
 import { DiskImageError, errnoOf, fromFileError } from './errors.js';
+import { newPart, removeParts } from './parts.js';
 import { publish, syncFile } from './publish.js';
 import { parseQcow2Header } from './qcow2-header.js';
 import { QemuImg } from './qemu-img.js';
@@ -124,10 +124,15 @@ export class HostDiskImages implements DiskImages {
 
   writeText({ path, text, mode }: TextFile): Promise<void> {
     return typed(async () => {
-      const part = path + partSuffix;
-      await writeFile(part, text);
-      await chmod(part, mode);
-      await publish(part, path);
+      const part = newPart(path);
+      try {
+        await writeFile(part, text);
+        await chmod(part, mode);
+        await publish(part, path);
+      } catch (error) {
+        await rm(part, { force: true });
+        throw error;
+      }
     });
   }
 
@@ -192,12 +197,12 @@ export class HostDiskImages implements DiskImages {
 
   remove(path: string): Promise<void> {
     return typed(async () => {
-      await rm(path + partSuffix, { force: true });
+      await removeParts(path);
       await rm(path, { force: true });
     });
   }
 
-  /** Lets `write` fill `<path>.part` from nothing, and gives it its name. */
+  /** Lets `write` fill a file from nothing, and gives it its name. */
   #make(path: string, write: (part: string) => Promise<void>): Promise<void> {
     return typed(async () => {
       if ((await this.stat(path)) !== undefined) {
@@ -207,8 +212,8 @@ export class HostDiskImages implements DiskImages {
           detail: path,
         });
       }
-      const part = path + partSuffix;
-      await rm(part, { force: true });
+      await removeParts(path);
+      const part = newPart(path);
       try {
         await write(part);
         await chmod(part, diskMode);
