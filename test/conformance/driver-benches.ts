@@ -2,6 +2,7 @@
 import { directoriesOn } from './directory-subject.js';
 import { diskHosts } from './disk-hosts.js';
 import type { Bench } from './driver-suite.js';
+import { imagesInLibraries } from './library-subject.js';
 import { hasRealOvn, startFakeOvn, startRealOvn } from './ovn-backends.js';
 import { networksOn, portsOn } from './ovn-subject.js';
 import { realLibvirtdMissing } from './real-libvirtd.js';
@@ -29,6 +30,10 @@ export const benches: readonly Bench[] = [
   {
     ...{ name: 'port on the real OVN', missing: noOvn },
     ...{ meddled: mended, start: () => portsOn(startRealOvn()) },
+  },
+  {
+    ...{ name: 'image in the library', alone: 'only the server that leads writes into it' },
+    ...{ meddled: mended, start: () => imagesInLibraries() },
   },
   ...diskHosts.flatMap(([where, make]): Bench[] => [
     {
