@@ -20,6 +20,7 @@ import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { createWorld, type SimulatedHost, type World } from '../../server/src/simulate/world.js';
 import { openSqliteStore, type SqliteStoreOptions } from '../../server/src/store/sqlite.js';
 import type { Store, Transaction } from '../../server/src/store/store.js';
+import type { Tracing } from '../../server/src/tracing.js';
 import type { OvsdbApi } from '../../server/src/wire/ovsdb/api.js';
 import type { Northbound } from '../../server/src/wire/ovsdb/northbound.js';
 import { freePort } from './control-plane.js';
@@ -52,6 +53,8 @@ export interface SimulatedHostsOptions {
   readonly hosts: number;
   readonly random: Random;
   readonly log: Log;
+  /** Records what they do; nobody without it. */
+  readonly tracing?: { readonly server: Tracing; readonly agent: Tracing };
 }
 
 /** The installation; make it with `up`. */
@@ -103,6 +106,13 @@ export class SimulatedHosts {
     return new ResourceClient(this.transport);
   }
 
+  /** A client whose calls belong to a trace. */
+  clientIn(tracing: Tracing): ResourceClient {
+    const running = this.#server?.running;
+    if (running === undefined) throw new Error('no control plane runs');
+    return new ResourceClient(createTransport(running.profile, tracing));
+  }
+
   /** The resources of a type. */
   async list<R>(type: string): Promise<R[]> {
     return (await this.client.list(contractTypes.get(type))) as unknown as R[];
@@ -125,6 +135,7 @@ export class SimulatedHosts {
       clock: systemClock,
       random: this.#options.random,
       log: this.#options.log,
+      tracing: this.#options.tracing?.server,
       version: 'test',
     });
     this.#server = { life, running, northbound };
@@ -174,6 +185,7 @@ export class SimulatedHosts {
       clock: systemClock,
       random,
       log,
+      tracing: this.#options.tracing?.agent,
       agentVersion: 'test',
       session: `${name}-${random()}`,
     });

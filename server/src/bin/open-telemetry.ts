@@ -42,10 +42,19 @@ const sendTimeoutMs = 5_000;
 /** An attribute is a name or an id. */
 const attributeLengthMax = 256;
 
+/** What to record for. */
+export interface RecordingOptions extends TracingOptions {
+  /** Where to send spans. */
+  readonly url: string;
+  /** For tests, in the place of what sends them. */
+  readonly exporter?: SpanExporter;
+}
+
 /** Starts to record. */
-export function startTracing(options: TracingOptions & { readonly url: string }): OpenTracing {
+export function startTracing(options: RecordingOptions): OpenTracing {
   const { service, env, url, log } = options;
-  const exporter = telling(new OTLPTraceExporter({ url, timeoutMillis: sendTimeoutMs }), log);
+  const sender = options.exporter ?? new OTLPTraceExporter({ url, timeoutMillis: sendTimeoutMs });
+  const exporter = telling(sender, log);
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
       'service.name': service,
