@@ -1,4 +1,4 @@
-/** The driver of images in the library as a subject of the drivers' suite: one that is downloaded. */
+/** The driver of images in the library as a subject of the drivers' suite: a downloaded one. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
