@@ -57,6 +57,19 @@ import { Uploads } from './uploads.js';
 import { Usage } from './usage.js';
 import { createValidate } from './validation.js';
 
+/** A clock on which time passes as it is waited for. */
+export function createHastyClock(): Clock {
+  let nowMs = 0;
+  return {
+    nowMs: () => nowMs,
+    after(delayMs, act) {
+      nowMs += delayMs;
+      const timer = setImmediate(act);
+      return () => clearImmediate(timer);
+    },
+  };
+}
+
 const nothing = { objects: [], deviations: [], failures: [] };
 
 /** What may differ. */
@@ -210,7 +223,8 @@ function register(
   // No backends here: nothing is found in them.
   const own = { inspect: async () => nothing, remove: async () => [] };
   const hub = { inspect: async () => nothing };
-  const { context } = parts;
+  // The installation's clock stands still where nobody moves it.
+  const context = { ...parts.context, clock: createHastyClock() };
   const inventory = new InventoryKeeper({ context, hub, own, poke: () => undefined });
   registerInventory(router, inventory, validate);
   const { types, view } = parts.context;
