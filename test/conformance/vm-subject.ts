@@ -28,6 +28,10 @@ async function machine(backend: Backend): Promise<Subject> {
   return {
     make: () => world.settled(),
     remove: () => world.remove(),
+    async clear() {
+      await world.aside((api) => api.destroy(ref, 0));
+      await world.remove();
+    },
     held: () => heldIn(world),
     changes: () => world.ownCalls,
     fail(fault) {

@@ -56,7 +56,8 @@ export function authInterceptor(options: AuthOptions): Interceptor {
     const access = accessNow();
     const author = authorOf(request, { permission, actor: nameOfCaller(caller) });
     setCall(contextValues, { caller, access, accessNow, author });
-    note(request, author);
+    const notes = notesIn(contextValues);
+    if (notes !== undefined) notes.actor = author.actor;
     if (permission.startsWith(agentPrefix)) return next(request);
     if (isFull(access)) return recorded(await next(request));
     const check = (message: Message): void => {
@@ -94,15 +95,6 @@ function authorOf(
   const { address: source } = connectionOf({ values: contextValues });
   const { traceparent = '' } = notesIn(contextValues) ?? {};
   return { actor, method: method.name, permission, requestId, source, traceparent };
-}
-
-/** Tells the log who calls, and whether anything is to change. */
-function note({ contextValues, message }: UnaryRequest | StreamRequest, author: Author): void {
-  const notes = notesIn(contextValues);
-  if (notes === undefined) return;
-  const { validateOnly = false } = message as { validateOnly?: boolean };
-  notes.actor = author.actor;
-  notes.isWrite = !isReading(author.permission) && !validateOnly;
 }
 
 /** The resource that a refused call is about, as far as there is one. */

@@ -24,7 +24,7 @@ function setup(isDebug: boolean, tracing: Tracing = noTracing) {
   const clock = { nowMs: () => nowMs, after: () => () => undefined };
   const newId = () => '01a21dbf-b2bd-702f-86f1-57fccf2eef30';
   const interceptor = callLogInterceptor({ log, tracing, clock, newId });
-  const call = async (requestId: string, isWrite: boolean): Promise<void> => {
+  const call = async (requestId: string, writes: boolean): Promise<void> => {
     const request = {
       stream: false,
       service: VirtualMachineService,
@@ -35,10 +35,10 @@ function setup(isDebug: boolean, tracing: Tracing = noTracing) {
     await interceptor(async () => {
       const notes = notesIn(request.contextValues);
       if (notes === undefined) throw new Error('no notes');
-      Object.assign(notes, { isWrite, actor: 'user:alice' });
+      notes.actor = 'user:alice';
       const type = contractTypes.get('vm');
       const resource = create(type.message, { id: 'vm-id', name: 'web' }) as never;
-      notes.writes([{ type, resource, previous: undefined }]);
+      if (writes) notes.writes([{ type, resource, previous: undefined }]);
       nowMs += 7;
       return {} as never;
     })(request);
@@ -60,7 +60,9 @@ test('each call that writes has a line with its ids; one that reads only for who
   ]);
   const talkative = setup(true);
   await talkative.call('', false);
-  expect(talkative.lines).toEqual([['debug', { ...about, requestId: '57fccf2eef30-1' }]]);
+  const { method: name, actor, ms } = about;
+  const requestId = '57fccf2eef30-1';
+  expect(talkative.lines).toEqual([['debug', { method: name, actor, ms, requestId }]]);
 });
 
 test('what is recorded of a call says what its line says, and the line names the trace', async () => {

@@ -59,8 +59,8 @@ async function answered(
 ): Promise<Answer> {
   const beganMs = clock.nowMs();
   const answer = await run();
-  if (!notes.isWrite && log.isDebug !== true) return answer;
-  const say = notes.isWrite ? log.info : log.debug;
+  if (!notes.hasWritten && log.isDebug !== true) return answer;
+  const say = notes.hasWritten ? log.info : log.debug;
   say.call(log, 'a call was answered', { ...notes.fields, ms: clock.nowMs() - beganMs });
   return answer;
 }

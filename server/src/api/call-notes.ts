@@ -19,8 +19,8 @@ export class CallNotes {
   traceparent: string;
   /** Who makes it, such as `user:alice`; empty until that is known. */
   actor = '';
-  /** Whether it changes something, as far as its permission and its request say. */
-  isWrite = false;
+  /** Whether it has a transaction; a piece of an upload has none. */
+  hasWritten = false;
   #resource: { readonly type?: string; readonly id?: string; readonly name?: string } = {};
   #operationId = '';
 
@@ -34,6 +34,7 @@ export class CallNotes {
 
   /** Notes what a transaction of the call is about. */
   writes(changes: readonly AuditSubject[]): void {
+    this.hasWritten = true;
     const subject = subjectOf(changes);
     if (subject === undefined) return;
     const { type, resource } = subject;
