@@ -5,7 +5,12 @@ import {
   type ConnectResponse,
   type Desired,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
-import { NodeSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
+import { toBinary } from '@limiquantix/proto/binary/codec.js';
+import {
+  NodeSchema,
+  type NodeStatus,
+  NodeStatusSchema,
+} from '@limiquantix/proto/compute/v1/node_pb.js';
 import { VirtualMachineSchema } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { VirtualNetworkSchema } from '@limiquantix/proto/network/v1/network_pb.js';
 import { PortSchema } from '@limiquantix/proto/network/v1/port_pb.js';
@@ -14,10 +19,10 @@ import { silentLog } from '../log.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import type { AnyResource } from '../resource/resource.js';
 import { contractTypes } from '../resource/type-registry.js';
-import { AgentHub } from './agent-hub.js';
+import { AgentHub, type AgentHubOptions } from './agent-hub.js';
 
 /** A hub over a view, and the agent of node `n1` by hand. */
-function setup() {
+function setup(write: AgentHubOptions['write'] = async () => undefined) {
   const clock = new VirtualClock(1_000);
   const view = new AgentView(contractTypes, () => clock.nowMs());
   const changes: string[] = [];
@@ -27,7 +32,7 @@ function setup() {
     revision: () => 1n,
     clock,
     log: silentLog,
-    write: async () => undefined,
+    write,
     onChange: ({ id }) => changes.push(id),
     leaseSeconds: 15,
     heartbeatSeconds: 5,
@@ -67,9 +72,19 @@ async function connect({ hub, clock }: ReturnType<typeof setup>) {
     says.shift()?.(create(ConnectRequestSchema, { message }));
     await settle();
   };
+  const observe = async (message: string): Promise<void> => {
+    const status = toBinary(
+      NodeStatusSchema,
+      create(NodeStatusSchema, { system: { os: message } }),
+    );
+    const items = [{ type: 'node', id: 'n1', status }];
+    const observations = { case: 'observations', value: { items } } as const;
+    says.shift()?.(create(ConnectRequestSchema, { message: observations }));
+    await settle();
+  };
   expect((await next()).case).toBe('welcome');
   expect((await desired()).snapshot).toBe(true);
-  return { stream, desired, heartbeat, end };
+  return { stream, desired, heartbeat, observe, end };
 }
 
 it('counts a node as connected for a lease after it was last heard of, and says when that ends', async () => {
@@ -89,6 +104,28 @@ it('counts a node as connected for a lease after it was last heard of, and says 
   clock.advance(6_000);
   expect(hub.isConnected('n1')).toBe(false);
   expect(changes).toContain('n1');
+});
+
+it('writes what an older stream told before what a newer one tells, however long that takes', async () => {
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const world = setup((_, [observation]) => {
+    begun.push((observation?.status as NodeStatus | undefined)?.system?.os ?? '');
+    return new Promise((resolve) => ends.push(resolve));
+  });
+  const older = await connect(world);
+  const pending = older.stream.next();
+  pending.catch(() => undefined);
+  await settle();
+  await older.observe('older');
+  const newer = await connect(world);
+  void newer.stream.next();
+  await settle();
+  await newer.observe('newer');
+  expect(begun).toEqual(['older']);
+  ends.shift()?.();
+  await settle();
+  expect(begun).toEqual(['older', 'newer']);
 });
 
 it('ends a stream that says nothing for three heartbeats', async () => {

@@ -51,6 +51,8 @@ interface NodeState {
   session: AgentSession | undefined;
   heardMs: number;
   lease: Cancel | undefined;
+  /** Settles when what the node has observed so far is written, or can't be. */
+  written: Promise<void>;
   /** Names of resources that the agent says are removed; bounded by those that it was told of. */
   readonly removed: Set<string>;
 }
@@ -152,7 +154,8 @@ export class AgentHub {
   #state(nodeId: string): NodeState {
     let state = this.#nodes.get(nodeId);
     if (state === undefined) {
-      state = { session: undefined, heardMs: 0, lease: undefined, removed: new Set() };
+      const written = Promise.resolve();
+      state = { session: undefined, heardMs: 0, lease: undefined, written, removed: new Set() };
       this.#nodes.set(nodeId, state);
     }
     return state;
@@ -212,7 +215,11 @@ export class AgentHub {
         });
       }
     }
-    if (observations.length > 0) await write(nodeId, observations);
+    if (observations.length === 0) return;
+    // One after the other, also those of an older stream: what was observed last is written last.
+    const written = state.written.then(() => write(nodeId, observations));
+    state.written = written.catch(() => undefined);
+    await written;
   }
 
   #forgetRemoved({ key, resource }: ViewChange): void {

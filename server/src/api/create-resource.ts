@@ -9,7 +9,7 @@ import type { AnyResource } from '../resource/resource.js';
 import { withoutOutputOnly } from '../resource/strip.js';
 import type { ResourceType } from '../resource/type-registry.js';
 import { type Admission, type Admitted, admit } from './admit.js';
-import { type ApiContext, commitPlan, type PlanContext } from './api-context.js';
+import { type ApiContext, commitPlan, freshen, type PlanContext } from './api-context.js';
 import { refuseEscalation } from './authorize.js';
 import { type Caller, nameOfCaller } from './caller.js';
 import { newHeader } from './header.js';
@@ -60,7 +60,15 @@ export async function createResource(context: ApiContext, request: CreateRequest
   const { outcome, revision } = await commitPlan(context, async () => {
     const known = await lookUp(context, request, input);
     if (known?.resourceId !== undefined) return answered(context, type, known.resourceId);
-    const admitted = planCreation(context, { type, next, createdBy });
+    let admitted: Admitted;
+    try {
+      admitted = planCreation(context, { type, next, createdBy });
+    } catch (error) {
+      // The same request may have been carried out since it was looked up, by another call.
+      const now = await lookUp(context, request, input);
+      if (now?.resourceId === undefined) throw error;
+      return answered(context, type, now.resourceId);
+    }
     known?.note(admitted.plan, next.id);
     return { ...admitted, plan: admitted.plan, verdict: warningsOnly(admitted) };
   });
@@ -91,7 +99,8 @@ async function lookUp(context: ApiContext, request: CreateRequest, input: AnyRes
   return findRequest(context.store, { type, caller, requestId, input }, context.nowMs());
 }
 
-function answered(context: ApiContext, type: ResourceType, id: string): Outcome {
+async function answered(context: ApiContext, type: ResourceType, id: string): Promise<Outcome> {
+  await freshen(context);
   const resource = context.view.get(type.type, id);
   if (resource === undefined) throw answeredAndGone(type, id);
   return { plan: undefined, resource, verdict: undefined };

@@ -51,6 +51,27 @@ async function restarted({ types, ...context }: ApiContext) {
   return { ...context, types, view };
 }
 
+it('a repeat gives what another call stores while it is looked up', async () => {
+  const { context } = installation;
+  const { store } = context;
+  let first: Awaited<ReturnType<typeof createIn>> | undefined;
+  const get: typeof store.get = async (key) => {
+    const entry = await store.get(key);
+    // As when a client asks another server again while the first one is at it.
+    if (key.startsWith('q/')) first ??= await createIn(context, 'twice', 'r0');
+    return entry;
+  };
+  const slow = new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'get') return get;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const second = await createIn({ ...context, store: slow }, 'twice', 'r0');
+  expect(second.resource.id).toBe(first?.resource.id);
+});
+
 it('a repeat gives what was stored before the server died', async () => {
   const { context } = installation;
   await expect(createIn(dying(context), 'once', 'r1')).rejects.toThrow('killed');

@@ -80,11 +80,12 @@ export class StatusWriter {
 
   /**
    * Merges what a node's agent observed into the resources' statuses; those that are gone are
-   * skipped.
+   * skipped. Where some can't be written it throws, and not before nothing of the others is under
+   * way any more: what is written after this call must not be overtaken by it.
    */
   async writeObservations(nodeId: string, observations: readonly NodeObservation[]): Promise<void> {
     const { types, nowMs } = this.#context;
-    await Promise.all(
+    const written = await Promise.allSettled(
       observations.map(({ key, status: observed }) =>
         this.writeStatus(key, ({ status: current }) =>
           current === undefined
@@ -93,6 +94,7 @@ export class StatusWriter {
         ),
       ),
     );
+    for (const one of written) if (one.status === 'rejected') throw one.reason;
   }
 
   /**

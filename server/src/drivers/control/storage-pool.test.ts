@@ -56,6 +56,21 @@ test('pools of one directory on different nodes are no matter', () => {
   expect(statusOf('b', view).phase).toBe(Phase.READY);
 });
 
+test('a pool stays until each node that may have been told of it has removed it', async () => {
+  const silent = pool('a', '/srv/one');
+  silent.status = undefined;
+  const view = world(silent);
+  const without = (removed: string[]) => {
+    const isRemoved = (nodeId: string) => removed.includes(nodeId);
+    return new StoragePoolControlDriver({ ...links, isRemoved }).remove(silent, view);
+  };
+  expect(await without(['n1'])).toMatchObject({ gone: false });
+  expect(await without(['n1', 'n2'])).toEqual({ gone: true });
+  const nobody = { ...links, isConnected: () => false, isRemoved: () => false };
+  // Nodes that were never heard of can have nothing.
+  expect(await new StoragePoolControlDriver(nobody).remove(silent, view)).toEqual({ gone: true });
+});
+
 test('a pool is looked at again when another is gone', () => {
   const view = world(pool('b', '/srv/one'));
   const driver = new StoragePoolControlDriver(links);

@@ -87,14 +87,24 @@ export class StoragePoolControlDriver
     throw new Error('this driver has no actions');
   }
 
-  async remove(pool: StoragePool): Promise<Removal> {
+  async remove(pool: StoragePool, lookup: Lookup): Promise<Removal> {
     const key = { type: 'storage_pool', id: pool.id };
-    const left = Object.keys(pool.status?.nodes ?? {}).filter(
-      (nodeId) => !this.#links.isRemoved(nodeId, key),
-    );
+    const told = this.#toldOf(pool, lookup);
+    const left = told.filter((nodeId) => !this.#links.isRemoved(nodeId, key));
     if (left.length === 0) return { gone: true };
     const status = patched(StoragePoolStatusSchema, pool.status, { phase: Phase.DELETING });
     return { gone: false, waitingFor: `${left.length} nodes to remove it`, status };
+  }
+
+  /**
+   * The nodes that may have something of a pool: those that said so, and those whose agents were
+   * told of it and may have lost the stream before they could say.
+   */
+  #toldOf(pool: StoragePool, lookup: Lookup): readonly string[] {
+    const wasHeard = ({ id, status }: Node): boolean =>
+      this.#links.isConnected(id) || status?.lastHeartbeatAt !== undefined;
+    const nodes = lookup.list<Node>('node').filter((one) => isSpanned(pool, one) && wasHeard(one));
+    return [...new Set([...Object.keys(pool.status?.nodes ?? {}), ...nodes.map(({ id }) => id)])];
   }
 
   triggers({ key, resource, previous }: ViewChange, lookup: Lookup): readonly ResourceKey[] {

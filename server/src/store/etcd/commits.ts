@@ -265,7 +265,7 @@ function revisionIn({ response }: TxnResponse['responses'][number]): bigint | un
 }
 
 /** Keeps a lease alive for another of its terms; how many seconds it has now, 0 for a gone one. */
-export async function keepAlive(client: EtcdClient, id: bigint): Promise<bigint> {
+export async function keepAlive(client: Pick<EtcdClient, 'repeat'>, id: bigint): Promise<bigint> {
   return client.repeat(async ({ lease }, options) => {
     const answers = lease.leaseKeepAlive(only({ ID: id }), options);
     for await (const { TTL } of answers) return TTL;

@@ -5,14 +5,20 @@
  * as over before etcd does, by the time at which it asked for it, and ends its duty then.
  */
 import type { Duty, Lead, Leadership } from '../leadership.js';
-import type { Timers } from './client.js';
+import type { EtcdClient, Timers } from './client.js';
 import { keepAlive } from './commits.js';
 import type { EtcdStore } from './etcd.js';
-import { decode, encode, neverCreated } from './layout.js';
+import { decode, encode, type Layout, neverCreated } from './layout.js';
+
+/** What leadership needs of a store. */
+export interface LeaseStore extends Pick<EtcdStore, 'fenced'> {
+  readonly client: Pick<EtcdClient, 'once' | 'repeat'>;
+  readonly layout: Pick<Layout, 'leader'>;
+}
 
 /** What leadership works with. */
 export interface EtcdLeadershipOptions {
-  readonly store: EtcdStore;
+  readonly store: LeaseStore;
   readonly timers: Timers;
   /** A clock that only goes forward, in milliseconds. */
   readonly monotonicMs: () => number;
