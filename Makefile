@@ -103,6 +103,7 @@ fuzz: ready ## Try decoders with broken input; TARGET=name,… SEED=n SECONDS=n 
 
 prove: ## Run what takes long: everything that is tried with chance, for much longer than make test
 	@$(MAKE) --no-print-directory fuzz SECONDS=600
+	@$(MAKE) --no-print-directory simulate COUNT=10000 STEPS=40
 
 guest-image: ## Build the guest image of the demo and the tests (cached)
 	@scripts/guest-image.sh

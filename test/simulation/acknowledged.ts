@@ -64,8 +64,19 @@ function faultOf(
     : 'has neither what was acknowledged nor what was asked for since';
 }
 
-/** What a user wrote, as text. */
-function intentOf(typeName: string, { labels, spec }: AnyResource): string {
+const intents = new WeakMap<AnyResource, string>();
+
+/** What a user wrote, as text. What is stored is never changed, so it is made once. */
+function intentOf(type: string, resource: AnyResource): string {
+  let intent = intents.get(resource);
+  if (intent === undefined) {
+    intent = writtenIn(type, resource);
+    intents.set(resource, intent);
+  }
+  return intent;
+}
+
+function writtenIn(typeName: string, { labels, spec }: AnyResource): string {
   const { spec: message } = contractTypes.get(typeName);
   const bytes = spec === undefined ? new Uint8Array() : toBinary(message, spec);
   return `${JSON.stringify(labels)} ${Buffer.from(bytes).toString('base64')}`;

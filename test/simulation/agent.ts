@@ -9,12 +9,14 @@ import type { LogFiles } from '../../server/src/agent/log-files.js';
 import type { Log } from '../../server/src/log.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import type { SimulatedHost } from '../../server/src/simulate/world.js';
+import type { DiskImages } from '../../server/src/wire/disk-image/api.js';
 import { createOvsdbClient } from '../../server/src/wire/ovsdb/client.js';
 import { openVSwitch } from '../../server/src/wire/ovsdb/open-vswitch.js';
 import type { Chance } from './chance.js';
 import { dialInLife } from './dial.js';
 import type { Life } from './life.js';
 import type { Mischief } from './mischief.js';
+import type { Seams } from './mutations.js';
 import type { Network } from './network.js';
 import type { SimulatedServer } from './server.js';
 
@@ -32,6 +34,8 @@ export interface SimulatedAgentOptions {
   readonly servers: readonly string[];
   /** The server of a name, while it runs. */
   readonly serverOf: (name: string) => SimulatedServer | undefined;
+  /** A bug that is put in. */
+  readonly seams: Seams;
 }
 
 const kernel = {
@@ -41,8 +45,9 @@ const kernel = {
 
 /** Starts an agent. */
 export function startSimulatedAgent(options: SimulatedAgentOptions): Promise<HostAgent> {
-  const { life, host, nodeId, files, chance, log, mischief } = options;
+  const { life, host, nodeId, files, chance, log, mischief, seams } = options;
   const fate = (backend: Parameters<Mischief['fate']>[0]) => mischief.fate(backend, host.name);
+  const disks: DiskImages = life.guard(host.disks, fate('disks'));
   const database = openVSwitch;
   const endpoints = ['unix:fake'];
   return startHostAgent({
@@ -60,9 +65,10 @@ export function startSimulatedAgent(options: SimulatedAgentOptions): Promise<Hos
       libvirt: async () => {
         const connection = await life.guard(host.libvirtd).connect();
         life.onDeath(() => void connection.close());
-        return life.guard(connection, fate('libvirt'));
+        const guarded = life.guard(connection, fate('libvirt'));
+        return seams.libvirt?.(guarded) ?? guarded;
       },
-      disks: life.guard(host.disks, fate('disks')),
+      disks: seams.disks?.(disks, chance) ?? disks,
       files: life.guard(host.files, fate('files')),
       ovs: createOvsdbClient({
         ...{ database, endpoints, timers: life.clock },

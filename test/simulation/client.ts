@@ -14,6 +14,7 @@ import { contractTypes } from '../../server/src/resource/type-registry.js';
 import type { Acknowledged } from './acknowledged.js';
 import { type SimulatedChannelOptions, simulatedChannel } from './channel.js';
 import type { Configuration, Declaration } from './declared.js';
+import type { Seams } from './mutations.js';
 
 /** What a client works with. */
 export interface ClientOptions extends SimulatedChannelOptions {
@@ -23,6 +24,8 @@ export interface ClientOptions extends SimulatedChannelOptions {
   readonly note: (line: string) => void;
   /** Told of an answer that no client should ever get. */
   readonly onStrange: (what: string) => void;
+  /** A bug that is put in. */
+  readonly seams: Seams;
 }
 
 /** What the client knows of a resource that it made. */
@@ -61,10 +64,11 @@ export class Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, newId, seams } = options;
+    const channel = simulatedChannel(options);
     this.#api = createApiClient({
       settings: { endpoint: '', token: '', caCertificate: undefined, disruptionLimit: undefined },
-      channel: simulatedChannel(options),
+      channel: seams.channel?.(channel, newId) ?? channel,
       stopping: new AbortController().signal,
       nowMs: () => clock.nowMs(),
       timers: clock,

@@ -26,6 +26,16 @@ export class FaultPlan {
     this.#faults = [...this.#processFaults(), ...this.#hostFaults(), ...this.#sharedFaults()];
   }
 
+  /** How the network is to begin with: never quite as it should be. */
+  begin(): void {
+    const { network } = this.#installation;
+    const share = (most: number): number => this.#chance.random() * most;
+    network.weather = {
+      ...{ delayMsMax: 10, lateShare: share(0.05), lostShare: share(0.05) },
+      ...{ twiceShare: share(0.05), brokenShare: share(0.01) },
+    };
+  }
+
   /** Lets one thing go wrong. */
   strike(): void {
     const { name, strike } = this.#chance.pick(this.#faults);
@@ -44,6 +54,18 @@ export class FaultPlan {
       {
         name: 'an agent is killed',
         strike: () => this.#chance.pick(hosts).life?.kill(),
+      },
+      {
+        name: 'a process is paused',
+        strike: () => process().life?.pause(this.#chance.below(outageMsMax)),
+      },
+      {
+        name: 'a server is cut off from the store',
+        strike: () => {
+          if (servers.length === 1) return;
+          const { name } = this.#chance.pick(servers);
+          this.#installation.cutStore(name, this.#chance.below(outageMsMax));
+        },
       },
       {
         name: 'calls die',

@@ -9,19 +9,22 @@ import type { HostAgent } from '../../server/src/agent/host.js';
 import { type Log, type LogFields, silentLog } from '../../server/src/log.js';
 import { createIds } from '../../server/src/resource/new-id.js';
 import { createWorld, type SimulatedHost, type World } from '../../server/src/simulate/world.js';
-import { soleLeadership } from '../../server/src/store/leadership.js';
+import { EtcdLeadership } from '../../server/src/store/etcd/leadership.js';
+import { type Leadership, soleLeadership } from '../../server/src/store/leadership.js';
 import { createOvsdbClient } from '../../server/src/wire/ovsdb/client.js';
 import { northbound } from '../../server/src/wire/ovsdb/northbound.js';
 import { startSimulatedAgent } from './agent.js';
 import type { Chance } from './chance.js';
 import { dialInLife } from './dial.js';
+import { type LeaseOptions, Leases, leaseStore } from './leases.js';
 import { Life } from './life.js';
 import { SimulatedLogFiles } from './log-files.js';
 import { Medium } from './medium.js';
 import { Mischief } from './mischief.js';
+import type { Seams } from './mutations.js';
 import { Network } from './network.js';
 import { type SimulatedServer, startSimulatedServer } from './server.js';
-import { SimulatedStore } from './store.js';
+import { SimulatedStore, type Way } from './store.js';
 import type { Timeline } from './timeline.js';
 
 /** What an installation is made of. */
@@ -30,6 +33,7 @@ export interface InstallationOptions {
   readonly chance: Chance;
   readonly hosts: number;
   readonly servers: number;
+  readonly seams: Seams;
   /** Told of what is never right, such as an error that nobody foresaw. */
   readonly onStrange: (what: string) => void;
 }
@@ -49,6 +53,9 @@ interface ServerProcess {
 }
 
 const restartMsMax = 15_000;
+/** How long a call to a shared store waits for it, and how late its watch may be. */
+const deadlineMs = 10_000;
+const watchDelaysMsMax = [5, 50, 300];
 
 /** The installation; `create` it, then `start`. */
 export class Installation {
@@ -58,17 +65,23 @@ export class Installation {
   readonly world: World;
   readonly hosts: readonly HostProcess[];
   readonly servers: readonly ServerProcess[];
+  /** Commits that count although another server decides: none, but in a mutation. */
+  readonly strayDecisions: string[] = [];
   /** The token of an administrator. */
   token = '';
   readonly #options: InstallationOptions;
   readonly #nodeIds = new Map<string, string>();
+  readonly #leases: Leases;
+  /** Until when a server doesn't reach the shared store. */
+  readonly #storeCutsMs = new Map<string, number>();
   #lives = 0;
 
   private constructor(options: InstallationOptions, world: World) {
     const { timeline, chance } = options;
     this.#options = options;
     this.world = world;
-    this.mischief = new Mischief(chance.fork('mischief'));
+    this.#leases = new Leases(timeline.clock);
+    this.mischief = new Mischief(chance.fork('mischief'), (line) => timeline.note(line));
     this.network = new Network({
       clock: timeline.clock,
       chance: chance.fork('network'),
@@ -103,6 +116,7 @@ export class Installation {
 
   /** Starts everything. */
   async start(): Promise<void> {
+    this.#syncNowAndThen();
     for (const one of this.servers) await this.startServer(one);
     const [first] = this.servers;
     if (first?.server === undefined) throw new Error('the first server did not start');
@@ -127,19 +141,18 @@ export class Installation {
     const life = this.#live(one.name, () => {
       one.life = undefined;
       one.server = undefined;
+      this.#losePowerOfStore();
       this.#later(() => this.startServer(one));
     });
     one.life = life;
-    const { medium, mischief } = this;
-    const store = new SimulatedStore({ medium, clock: life.clock });
-    life.onDeath(() => void store.close());
-    const guarded = life.guard(store, mischief.fate('store', one.name));
+    const store = this.#openStore(one.name, life);
     const database = northbound;
     try {
       one.server = await startSimulatedServer({
-        ...{ life, store: guarded, chance: chance.fork(`${one.name} ${this.#lives}`) },
+        ...{ life, store: store.own, chance: chance.fork(`${one.name} ${this.#lives}`) },
         log: life.guard(this.#log),
-        leadership: () => soleLeadership(guarded),
+        leadership: store.leadership,
+        seams: this.#options.seams,
         connectNorthbound: () =>
           createOvsdbClient({
             ...{ database, endpoints: ['unix:fake'], timers: life.clock },
@@ -165,13 +178,82 @@ export class Installation {
     });
     one.life = life;
     one.agent = await startSimulatedAgent({
-      ...{ life, host, files, network: this.network, mischief: this.mischief, log: silentLog },
+      ...{ life, host, files, network: this.network, mischief: this.mischief },
+      log: life.guard(this.#agentLog(host.name)),
       nodeId: this.nodeId(host),
       chance: chance.fork(`${host.name} ${this.#lives}`),
       servers: this.servers.map(({ name }) => name),
       serverOf: this.serverOf,
+      seams: this.#options.seams,
     });
   }
+
+  /** Cuts a server off from the store that it shares with others. */
+  cutStore(name: string, forMs: number): void {
+    const { timeline } = this.#options;
+    timeline.note(`${name} does not reach the store for ${forMs} ms`);
+    this.#storeCutsMs.set(name, timeline.clock.nowMs() + forMs);
+  }
+
+  /** Ends all that is wrong with the ways to the store. */
+  healStore(): void {
+    this.#storeCutsMs.clear();
+  }
+
+  /** The store as a server has it: its own file where it is alone, or one that servers share. */
+  #openStore(name: string, life: Life) {
+    const { timeline, chance, servers, seams } = this.#options;
+    const own = chance.fork(`store of ${name} ${this.#lives}`);
+    const { medium, mischief } = this;
+    const isCut = (): boolean => (this.#storeCutsMs.get(name) ?? 0) > timeline.clock.nowMs();
+    const isShared = servers > 1;
+    const watchDelayMsMax = own.pick(watchDelaysMsMax);
+    const way: Way = {
+      delaysMs: () => (isCut() ? [deadlineMs, 0] : [own.below(3), own.below(3)]),
+      fault: () => (isCut() ? 'not-there' : undefined),
+      watchDelayMs: () => own.below(isCut() ? deadlineMs : watchDelayMsMax),
+    };
+    const store = new SimulatedStore({ medium, clock: life.clock, ...(isShared && { way }) });
+    life.onDeath(() => void store.close());
+    const guarded = life.guard(store, mischief.fate('store', name));
+    const mutated = seams.store?.(guarded, own) ?? guarded;
+    const lease: LeaseOptions = {
+      clock: life.clock,
+      way: { isCut, delayMs: () => own.below(3) },
+      isAllowed: (leads) => {
+        if (!seams.isFenceMissing) return leads === 'this one';
+        if (leads === 'another one') this.strayDecisions.push(`${name} decided, and does not lead`);
+        return true;
+      },
+    };
+    const leadership = ({ onChange }: { readonly onChange: () => void }): Leadership => {
+      if (!isShared) return soleLeadership(mutated);
+      return new EtcdLeadership({
+        store: leaseStore(this.#leases, guarded, lease),
+        timers: life.clock,
+        monotonicMs: () => timeline.clock.nowMs(),
+        ...{ id: life.name, onChange, onFailure: () => undefined },
+      });
+    };
+    return { own: mutated, leadership };
+  }
+
+  /** In a mutation, what was committed is on disk only a while later. */
+  #syncNowAndThen(): void {
+    const { seams, timeline } = this.#options;
+    if (seams.syncedAfterMs === undefined || this.#isOver) return;
+    this.medium.sync();
+    timeline.clock.after(seams.syncedAfterMs, () => this.#syncNowAndThen());
+  }
+
+  #losePowerOfStore(): void {
+    if (this.#options.seams.syncedAfterMs === undefined) return;
+    this.medium.losePower();
+    this.onStoreLoss();
+  }
+
+  /** Called when commits were lost. */
+  onStoreLoss: () => void = () => undefined;
 
   /** Cuts a host's power: agent, daemons and guests are gone at once. */
   powerOff(one: HostProcess): void {
@@ -228,6 +310,13 @@ export class Installation {
     timeline.clock.after(chance.between(100, restartMsMax), () => {
       if (!this.#isOver) void start();
     });
+  }
+
+  /** What an agent logs is a part of the trace. */
+  #agentLog(name: string): Log {
+    const note = (message: string, fields: LogFields = {}): void =>
+      this.#options.timeline.note(`${name}: ${message} ${textOf(fields)}`);
+    return { debug: () => undefined, info: note, warn: note, error: note };
   }
 
   readonly #log: Log = {

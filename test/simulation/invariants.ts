@@ -21,6 +21,8 @@ export interface Facts {
   readonly hosts: readonly SimulatedHost[];
   readonly nodeIdOf: (host: SimulatedHost) => string;
   readonly acknowledged: Acknowledged;
+  /** Commits of servers that decided while another one did. */
+  readonly strayDecisions: readonly string[];
   readonly rows: () => readonly { readonly table: string; readonly name: string }[];
 }
 
@@ -36,6 +38,7 @@ export const always: readonly Invariant[] = [
   { name: 'no machine runs twice', breaches: runningTwice },
   { name: 'no address is given twice', types: ['port'], breaches: addressesTwice },
   { name: 'no room is given twice', types: ['vm', 'node'], breaches: roomTwice },
+  { name: 'one decides at a time', breaches: ({ strayDecisions }) => strayDecisions },
   { name: 'what was acknowledged survives', types: clientTypes(), breaches: lost },
 ];
 
@@ -82,13 +85,19 @@ function addressesTwice({ model }: Facts): readonly string[] {
   return found;
 }
 
-function roomTwice({ model }: Facts): readonly string[] {
+/** Machines that still have room: those under deletion only while their guest is there. */
+function roomTwice({ hosts, model }: Facts): readonly string[] {
+  const isThere = ({ id }: VirtualMachine): boolean =>
+    hosts.some(({ libvirtd }) => libvirtd.all().some(({ uuid }) => uuid === id));
   const found: string[] = [];
   const machines = model.list('vm') as unknown as readonly VirtualMachine[];
   for (const node of model.list('node') as unknown as readonly Node[]) {
     const { capacity, reported } = candidateOf(node, { vcpus: 0, memoryMib: 0 });
     if (!reported) continue;
-    const there = machines.filter(({ status }) => status?.nodeId === node.id);
+    const there = machines.filter(
+      (vm) =>
+        vm.status?.nodeId === node.id && (vm.deletionRequestedAt === undefined || isThere(vm)),
+    );
     const demands = there.flatMap((vm) => {
       const spec = wholeSpecOf(vm);
       return spec === undefined ? [] : [demandOf(spec)];

@@ -30,6 +30,7 @@ export class Life {
   /** By how much its clock is wrong. */
   skewMs = 0;
   #isDead = false;
+  #pausedUntilMs = 0;
   readonly #timers = new Set<Cancel>();
   readonly #ends = new Set<() => void>();
   readonly #time: Clock;
@@ -56,6 +57,15 @@ export class Life {
     const ends = [...this.#ends];
     this.#ends.clear();
     for (const end of ends) end();
+  }
+
+  /** Lets it do nothing for a while, as a process that is stopped by a signal. */
+  pause(forMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#time.nowMs() + forMs);
+  }
+
+  get #pausedMs(): number {
+    return Math.max(0, this.#pausedUntilMs - this.#time.nowMs());
   }
 
   /** Calls a function at its death; returns what takes that back. */
@@ -94,6 +104,9 @@ export class Life {
     if (this.#isDead) return isPromising(name, method) ? never() : apply();
     const incident = isPromising(name, method) ? fate(String(name)) : undefined;
     if (incident !== undefined) return this.#suffer(incident, apply);
+    if (this.#pausedMs > 0 && isPromising(name, method)) {
+      return this.#suffer({ delayMs: this.#pausedMs }, apply);
+    }
     const result = apply();
     if (result instanceof Promise) return this.#alive(result);
     if (isAsyncIterable(result)) return this.#iterate(result);
@@ -125,6 +138,7 @@ export class Life {
   async #alive(result: Promise<unknown>): Promise<unknown> {
     try {
       const value = await result;
+      while (this.#pausedMs > 0) await this.wait(this.#pausedMs);
       return this.#isDead ? never() : value;
     } catch (error) {
       if (this.#isDead) return never();
@@ -150,11 +164,18 @@ export class Life {
 
   #after(delayMs: number, fn: () => void): Cancel {
     if (this.#isDead) return () => undefined;
-    const cancel = this.#time.after(delayMs, () => {
-      this.#timers.delete(cancel);
-      fn();
-    });
-    this.#timers.add(cancel);
+    let cancel: Cancel = () => undefined;
+    const set = (ms: number): void => {
+      const stop = this.#time.after(ms, () => {
+        this.#timers.delete(stop);
+        // What falls due while it is paused comes when it goes on.
+        if (this.#pausedMs > 0) set(this.#pausedMs);
+        else fn();
+      });
+      cancel = stop;
+      this.#timers.add(stop);
+    };
+    set(delayMs);
     return () => {
       this.#timers.delete(cancel);
       cancel();

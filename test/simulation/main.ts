@@ -4,6 +4,7 @@
  * seed. The only file of the simulation that knows the real time.
  */
 import type { Facts } from './invariants.js';
+import { mutations } from './mutations.js';
 import { type RunResult, run } from './run.js';
 
 // A stack for each error would take most of the time; STACK=20 shows them.
@@ -65,15 +66,17 @@ function show({ model, hosts }: Facts): void {
 const first = numberOf('seed', Date.now() % 2 ** 31);
 const count = numberOf('count', 1);
 const steps = numberOf('steps', stepsDefault);
+const mutation = mutations.find(({ name }) => name === options.get('mutation'));
 const beganMs = performance.now();
 const sum = { simulatedMs: 0, failed: 0, turns: 0, commits: 0 };
 for (let seed = first; seed < first + count; seed += 1) {
-  const result = await run({ seed, steps, onEnd: show });
+  const result = await run({ seed, steps, mutation, onEnd: show });
   sum.simulatedMs += result.simulatedMs;
   sum.turns += result.turns;
   sum.commits += result.commits;
   if (result.breach !== undefined) sum.failed += 1;
   tell(result, steps);
+  if (result.breach !== undefined && options.has('until-found')) break;
 }
 const wallMs = performance.now() - beganMs;
 if (!options.has('json')) {

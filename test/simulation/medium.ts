@@ -25,8 +25,8 @@ export class Medium {
   #versions = new Map<string, Version[]>();
   #commits: Commit[] = [];
   readonly #listeners = new Set<(commit: Commit) => void>();
-  /** Commits from here on may be lost with the power: only in a mutation. */
-  #unsyncedFrom: number | undefined;
+  /** How many commits are on disk: all, but in a mutation. */
+  #synced = Number.POSITIVE_INFINITY;
 
   /** The newest revision. */
   get revision(): bigint {
@@ -82,17 +82,15 @@ export class Medium {
     if (target > this.#compacted) this.#compacted = target;
   }
 
-  /** From here on, commits are not on disk before `sync`. */
-  leaveUnsynced(): void {
-    this.#unsyncedFrom ??= this.#commits.length;
+  /** What was committed by now is on disk; what comes later is not, until it is said again. */
+  sync(): void {
+    this.#synced = this.#commits.length;
   }
 
   /** Loses what is not on disk. */
   losePower(): void {
-    const from = this.#unsyncedFrom;
-    this.#unsyncedFrom = undefined;
-    if (from === undefined) return;
-    const kept = this.#commits.slice(0, from);
+    if (this.#synced >= this.#commits.length) return;
+    const kept = this.#commits.slice(0, this.#synced);
     this.#commits = [];
     this.#versions = new Map();
     this.#revision = 0n;

@@ -34,8 +34,11 @@ export class Mischief {
   /** How often each kind of fault came about. */
   readonly counts = new Map<string, number>();
 
-  constructor(chance: Chance) {
+  readonly #note: (line: string) => void;
+
+  constructor(chance: Chance, note: (line: string) => void) {
     this.#chance = chance;
+    this.#note = note;
   }
 
   /** Ends everything that is wrong. */
@@ -58,6 +61,10 @@ export class Mischief {
         return { error: full() };
       }
       const incident = this.#draw(backend, method);
+      if (incident !== undefined) {
+        const { error, ...rest } = incident;
+        this.#note(`${host}: ${backend}.${method} ${JSON.stringify(rest)} ${error?.message ?? ''}`);
+      }
       return incident;
     };
   }
@@ -99,6 +106,7 @@ const growing: ReadonlySet<string> = new Set([
 
 function errorOf(backend: Backend): Error {
   if (backend === 'store') return unavailable('a simulated failure');
+  if (backend === 'files') return Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
   if (backend === 'libvirt') return new LibvirtClosedError('the simulated socket was closed');
   const [reason, message] = ['IO_ERROR', 'a simulated input/output error'] as const;
   return new DiskImageError({ reason, message });

@@ -11,6 +11,7 @@ import { Configuration } from './declared.js';
 import { FaultPlan } from './fault-plan.js';
 import { Installation, idsOf } from './installation.js';
 import { always, atRest, type Facts } from './invariants.js';
+import type { Mutation, Seams } from './mutations.js';
 import { Timeline } from './timeline.js';
 import { WorldModel } from './world-model.js';
 
@@ -19,6 +20,8 @@ export interface RunOptions {
   readonly seed: number;
   /** Steps with faults, before it is quiet. */
   readonly steps: number;
+  /** A bug that is put in. */
+  readonly mutation?: Mutation | undefined;
   /** Gets to see how everything is at the end. */
   readonly onEnd?: (facts: Facts) => void;
 }
@@ -61,12 +64,14 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const onStrange = (what: string): void => {
     breach ??= new Breach('no call fails that should not', what);
   };
+  const seams = options.mutation?.seams ?? {};
   const installation = await Installation.create({
     ...{ timeline, chance, onStrange },
     hosts: chance.between(2, 3),
-    servers: 1,
+    servers: options.mutation?.servers ?? (chance.is(0.3) ? 2 : 1),
+    seams,
   });
-  const scene = makeScene(installation, { timeline, chance, onStrange });
+  const scene = makeScene(installation, { timeline, chance, onStrange, seams });
   const check = watchInvariants(scene.facts);
   timeline.onTurn = () => {
     const found = breach ?? check();
@@ -109,9 +114,13 @@ interface Means {
   readonly timeline: Timeline;
   readonly chance: Chance;
   readonly onStrange: (what: string) => void;
+  readonly seams: Seams;
 }
 
-function makeScene(installation: Installation, { timeline, chance, onStrange }: Means): Scene {
+function makeScene(
+  installation: Installation,
+  { timeline, chance, onStrange, seams }: Means,
+): Scene {
   const acknowledged = new Acknowledged();
   const { medium, world } = installation;
   let clients: readonly ActiveClient[] | undefined;
@@ -119,7 +128,7 @@ function makeScene(installation: Installation, { timeline, chance, onStrange }: 
     const own = chance.fork(name);
     const configuration = new Configuration(name, own);
     const client = new Client({
-      ...{ name, acknowledged, configuration, onStrange, clock: timeline.clock },
+      ...{ name, acknowledged, configuration, onStrange, seams, clock: timeline.clock },
       newId: idsOf(timeline, own),
       note: (line) => timeline.note(line),
       network: installation.network,
@@ -133,8 +142,11 @@ function makeScene(installation: Installation, { timeline, chance, onStrange }: 
     const keys = events.map((event) => (event.kind === 'put' ? event.entry.key : event.key));
     timeline.note(`commit ${revision} ${keys.join(' ')}`);
   });
+  const model = new WorldModel(medium);
+  installation.onStoreLoss = () => model.reload(medium);
   const facts: Facts = {
-    ...{ medium, acknowledged, model: new WorldModel(medium), hosts: world.hosts },
+    ...{ medium, acknowledged, model, hosts: world.hosts },
+    strayDecisions: installation.strayDecisions,
     nodeIdOf: (host) => installation.nodeId(host),
     rows: () => rowsOf(world.northbound),
   };
@@ -166,6 +178,7 @@ async function play(scene: Scene, playing: Playing): Promise<void> {
   await begin(scene, timeline);
   await disturb(scene, playing);
   installation.network.heal();
+  installation.healStore();
   installation.mischief.calm();
   for (const host of installation.hosts) await installation.powerOn(host);
   timeline.note('quiet');
@@ -177,14 +190,20 @@ async function play(scene: Scene, playing: Playing): Promise<void> {
 }
 
 async function begin({ installation, facts }: Scene, timeline: Timeline): Promise<void> {
-  let isStarted = false;
-  const starting = installation.start().then(() => {
-    isStarted = true;
-  });
-  const isUp = (): boolean =>
-    isStarted && facts.model.list('node').every(({ status }) => status?.phase === readyPhase);
-  if (!(await timeline.pass(startMsMax, isUp))) throw new Error('the installation did not start');
-  await starting;
+  let outcome: string | undefined;
+  installation.start().then(
+    () => {
+      outcome = 'started';
+    },
+    (error: unknown) => {
+      outcome = String(error);
+    },
+  );
+  const areReady = (): boolean =>
+    facts.model.list('node').every(({ status }) => status?.phase === readyPhase);
+  const isOver = (): boolean => outcome !== undefined && (outcome !== 'started' || areReady());
+  if ((await timeline.pass(startMsMax, isOver)) && outcome === 'started') return;
+  throw new Breach('everything converges to intent', `the installation does not start: ${outcome}`);
 }
 
 /** NODE_PHASE_READY */
@@ -193,6 +212,7 @@ const readyPhase = 2;
 async function disturb(scene: Scene, { chance, timeline, steps }: Playing): Promise<void> {
   const own = chance.fork('steps');
   const faults = new FaultPlan(scene.installation, chance.fork('faults'));
+  faults.begin();
   for (let step = 0; step < steps; step += 1) {
     const { client, configuration } = own.pick(scene.clients());
     const changes = own.below(3);

@@ -31,6 +31,7 @@ import type { OvsdbApi } from '../../server/src/wire/ovsdb/api.js';
 import type { Northbound } from '../../server/src/wire/ovsdb/northbound.js';
 import type { Chance } from './chance.js';
 import type { Life } from './life.js';
+import type { Seams } from './mutations.js';
 
 /** What a server is started with. */
 export interface SimulatedServerOptions {
@@ -40,6 +41,8 @@ export interface SimulatedServerOptions {
   readonly store: Store;
   readonly leadership: (options: { readonly onChange: () => void }) => Leadership;
   readonly connectNorthbound: () => OvsdbApi<Northbound>;
+  /** A bug that is put in. */
+  readonly seams: Seams;
 }
 
 /** A call as it comes by the network: bytes, and the token of who makes it. */
@@ -78,10 +81,14 @@ export async function startSimulatedServer(
     { store, clock, log, random, newId, isSimulated: true },
     () => undefined,
   );
+  options.seams.context?.(context);
   const tokens = new Tokens({ store, nowMs, randomBytes: chance.bytes, caFingerprint: '' });
   const duty = new LeaderDuty({
     ...{ context, tokens, clock, log, random, library: noLibrary },
-    connectNorthbound: options.connectNorthbound,
+    connectNorthbound: () => {
+      const api = options.connectNorthbound();
+      return options.seams.northbound?.(api) ?? api;
+    },
   });
   const leadership = options.leadership({ onChange: () => undefined });
   const audit = new AuditLog(context, log);

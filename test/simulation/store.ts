@@ -4,6 +4,7 @@
  * with what can go wrong on it.
  */
 import type { Clock } from '../../server/src/reconcile/clock.js';
+import { LimiError } from '../../server/src/resource/error.js';
 import {
   busy,
   checkTransaction,
@@ -20,7 +21,6 @@ import type {
   Entry,
   ListOptions,
   ListPage,
-  Requirement,
   Store,
   Transaction,
   WatchBatch,
@@ -45,12 +45,6 @@ export interface SimulatedStoreOptions {
   readonly way?: Way;
   readonly historyRevisionsMax?: number | undefined;
   readonly eventsKeptMax?: number | undefined;
-}
-
-/** A fence: what must hold for the commits of a server that leads. */
-export interface Fence {
-  readonly require: Requirement;
-  readonly onFenced: () => void;
 }
 
 const straight: Way = { delaysMs: () => [0, 0], fault: () => undefined, watchDelayMs: () => 0 };
@@ -94,15 +88,16 @@ export class SimulatedStore implements Store {
     return this.#ask(() => this.#list(options));
   }
 
-  async commit(transaction: Transaction, fence?: Fence): Promise<CommitResult> {
+  async commit(transaction: Transaction, isAllowed = always): Promise<CommitResult> {
     this.#checkOpen();
     checkTransaction(transaction);
     if (this.#pending >= pendingMax) throw busy();
     this.#pending += 1;
     try {
-      const { require, writes } = transaction;
-      const all = fence === undefined ? require : [...require, fence.require];
-      const result = await this.#ask(() => this.#options.medium.commit({ require: all, writes }));
+      const result = await this.#ask(() => {
+        if (!isAllowed()) throw leadershipLost();
+        return this.#options.medium.commit(transaction);
+      });
       if (result.ok) this.#compactIfDue();
       return result;
     } finally {
@@ -214,8 +209,14 @@ export class SimulatedStore implements Store {
   }
 }
 
-/** The same store for a server that leads: its commits fail once the fence doesn't hold. */
-export function fencedStore(store: SimulatedStore, fence: Fence): Store {
+const always = (): boolean => true;
+
+/** The same store for a server that leads: its commits fail once another one does. */
+export function fencedStore(
+  store: SimulatedStore,
+  isAllowed: () => boolean,
+  onLost: () => void,
+): Store {
   return {
     get: (key) => store.get(key),
     list: (options) => store.list(options),
@@ -225,10 +226,12 @@ export function fencedStore(store: SimulatedStore, fence: Fence): Store {
     compact: (revision) => store.compact(revision),
     close: () => store.close(),
     async commit(transaction) {
-      const result = await store.commit(transaction, fence);
-      if (result.ok || result.failed !== fence.require) return result;
-      fence.onFenced();
-      throw leadershipLost();
+      try {
+        return await store.commit(transaction, isAllowed);
+      } catch (cause) {
+        if (cause instanceof LimiError && cause.reason === 'LEADERSHIP_LOST') onLost();
+        throw cause;
+      }
     },
   };
 }

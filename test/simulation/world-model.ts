@@ -37,6 +37,7 @@ export class WorldModel {
   /** Takes the store's state in place of what is here: after commits were lost. */
   reload(medium: Medium): void {
     this.#resources.clear();
+    for (const { type } of contractTypes.types) this.#dirty.add(type);
     for (const commit of medium.commits) this.#take(commit);
   }
 
