@@ -1,6 +1,6 @@
 /**
- * The part of etcd that leadership needs, simulated: leases that end by etcd's own time, and the one
- * key that lives as long as its owner's lease. The product's own `EtcdLeadership` runs on it.
+ * The part of etcd that leadership needs, simulated: leases that end by etcd's own time, and the
+ * one key that lives as long as its owner's lease. The product's own `EtcdLeadership` runs on it.
  */
 
 import type { Clock } from '../../server/src/reconcile/clock.js';
