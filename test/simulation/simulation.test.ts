@@ -34,7 +34,7 @@ interface Told {
   readonly digest: string;
 }
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 process.stderr.write(`simulation: SIMULATE_SEED=${firstSeed}\n`);
 beforeAll(bundleSimulator);
 
