@@ -18,7 +18,7 @@ const told = 'told' as const;
 export const benches: readonly Bench[] = [
   { name: 'vm on a simulated libvirtd', meddled: mended, start: () => machinesOn(fakeBackend()) },
   {
-    ...{ name: 'vm on a real libvirtd', missing: noLibvirtd },
+    ...{ name: 'vm on a real libvirtd', missing: noLibvirtd, isSlow: true },
     ...{ meddled: mended, start: () => machinesOn(realBackend()) },
   },
   { name: 'network on the fake OVN', meddled: mended, start: () => networksOn(startFakeOvn()) },
