@@ -17,12 +17,15 @@ COUNT ?=
 TARGET ?=
 SECONDS ?=
 INPUT ?=
+ONLY ?=
+ARGS ?=
+RESULTS ?=
 CONSTRUCTS := constructs/.jsii
 CONSTRUCTS_FROM := $(shell find proto/limiquantix provider/src/schema constructs/src constructs/scripts \
   -type f -not -path '*/gen/*')
 
 .PHONY: help setup setup-node setup-buf setup-go ready proto proto-direct proto-go proto-rust proto-lint \
-  proto-breaking docs build check fmt test simulate fuzz prove bench demo demo-down guest-image install clean
+  proto-breaking docs build check fmt test simulate fuzz prove bench performance demo demo-down guest-image install clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -92,8 +95,11 @@ test: setup check proto-lint ## Run all tests; without root those on real hosts 
 	 else echo "make test: not root, or no real backends: the lab suites are skipped"; fi
 	@node scripts/test.mjs
 
-bench: ready ## Measure; prints JSON lines {"name","value","unit","floor","ratio"}
-	@tsx test/bench/main.ts
+bench: ready ## Measure and compare with the run before; ONLY=name,… ARGS=--help says more
+	@tsx test/bench/main.ts $(ONLY) $(ARGS)
+
+performance: ready ## Draw docs/performance.md from the run RESULTS=file of make bench
+	@RESULTS=$(RESULTS) tsx test/bench/performance.ts
 
 simulate: ready ## Simulate faults on virtual time: SEED=… STEPS=… repeats a run, COUNT=… runs many
 	@tsx test/simulation/simulate.ts --seed=$(SEED) --steps=$(STEPS) --count=$(COUNT)

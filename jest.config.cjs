@@ -20,7 +20,11 @@ const suite = (displayName, testMatch) => ({ ...base, displayName, testMatch });
 module.exports = {
   testSequencer: '<rootDir>/scripts/longest-first.cjs',
   projects: [
-    suite('unit', ['<rootDir>/{proto,server,provider}/**/*.test.ts', '<rootDir>/test/*.test.ts']),
+    suite('unit', [
+      '<rootDir>/{proto,server,provider}/**/*.test.ts',
+      '<rootDir>/test/*.test.ts',
+      '<rootDir>/test/bench/*.test.ts',
+    ]),
     suite('conformance', ['<rootDir>/test/conformance/**/*.test.ts']),
     suite('generated', ['<rootDir>/test/generated/**/*.test.ts']),
     suite('fuzz', ['<rootDir>/test/fuzz/**/*.test.ts']),

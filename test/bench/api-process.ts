@@ -14,23 +14,28 @@ import { planCreation } from '../../server/src/api/create-resource.js';
 import { newHeader } from '../../server/src/api/header.js';
 import { startTestInstallation } from '../../server/src/api/test-installation.js';
 import { systemClock } from '../../server/src/bin/effects.js';
+import { Capacity } from '../../server/src/decide/capacity.js';
+import { claimsOf } from '../../server/src/decide/claims.js';
 import { typePrefix } from '../../server/src/resource/keys.js';
 import { recordWrites } from '../../server/src/resource/record.js';
 import { openSqliteStore } from '../../server/src/store/sqlite.js';
 import type { Transaction } from '../../server/src/store/store.js';
+import { View } from '../../server/src/view/view.js';
 import { machine } from './machine.js';
 import { cpuMs } from './measure.js';
 
 /** What the process can be asked to do; each answers with a number. */
 export type ApiTask =
-  /** Stores so many machines; answers with the bytes of one record. */
-  | { readonly name: 'fill'; readonly count: number }
+  /** Stores so many machines more, after the first ones; answers with the bytes of one record. */
+  | { readonly name: 'fill'; readonly count: number; readonly from: number }
   /** Answers with the bytes that the process has after a collection of garbage. */
   | { readonly name: 'memory' }
   /** The same without what the process has and doesn't use. */
   | { readonly name: 'live' }
   /** Answers with the milliseconds that reading all machines from the store takes. */
   | { readonly name: 'list' }
+  /** Makes a view of all that is stored, as a server does at its start; milliseconds. */
+  | { readonly name: 'load' }
   /** Answers with the milliseconds of processor time since it was asked last. */
   | { readonly name: 'cpu' }
   /** Commits so many transactions like those of a creation, by so many writers; milliseconds. */
@@ -43,11 +48,11 @@ const installation = await startTestInstallation({ clock: systemClock });
 const { context, endpoint, token, authority } = installation;
 const type = context.types.get('vm');
 
-async function fill(count: number): Promise<number> {
+async function fill(count: number, from: number): Promise<number> {
   let bytes = 0;
   for (let begin = 0; begin < count; begin += fillCommitMax) {
     const some = Array.from({ length: Math.min(fillCommitMax, count - begin) }, (_, i) =>
-      recordWrites(type, machine(context.newId(), begin + i)),
+      recordWrites(type, machine(context.newId(), from + begin + i)),
     );
     const [first] = some[0] ?? [];
     if (first?.kind === 'put') bytes = first.value.length;
@@ -74,6 +79,21 @@ async function list(): Promise<number> {
     from = page.next;
   } while (from !== undefined);
   return performance.now() - begin;
+}
+
+async function load(): Promise<number> {
+  const { store, types, clock } = context;
+  const onFailure = (error: unknown): never => {
+    throw error;
+  };
+  const view = new View({ store, types, clock, onFailure, claimsOf });
+  const capacity = new Capacity();
+  view.onChange((change) => capacity.changed(change));
+  const begin = performance.now();
+  await view.start();
+  const tookMs = performance.now() - begin;
+  await view.stop();
+  return tookMs;
 }
 
 const floorAuthor = {
@@ -145,9 +165,10 @@ function cpu(): number {
 }
 
 async function perform(task: ApiTask): Promise<number> {
-  if (task.name === 'fill') return fill(task.count);
+  if (task.name === 'fill') return fill(task.count, task.from);
   if (task.name === 'memory' || task.name === 'live') return memory(task.name);
   if (task.name === 'list') return list();
+  if (task.name === 'load') return load();
   if (task.name === 'cpu') return cpu();
   return commit(task.count, task.writers);
 }

@@ -1,26 +1,74 @@
-/** What a benchmark prints: one JSON line for each figure, beside the floor it is compared with. */
+/**
+ * What a benchmark measures with, and what it says: one JSON line for each figure, beside the floor
+ * that it is compared with. It decides nothing about what is good.
+ */
 
-/** A figure. */
+/** A figure as a suite has it. */
 export interface Figure {
   readonly name: string;
-  readonly value: number;
+  /** One value, or several samples of it. */
+  readonly value: number | readonly number[];
   readonly unit: string;
   /** The same work by the plainest means, in the same run and unit. */
-  readonly floor: number;
+  readonly floor: number | readonly number[];
+  /** The curve that it is a point of, and where on it: a count of machines or nodes. */
+  readonly curve?: { readonly name: string; readonly at: number };
 }
 
-/** Prints a figure as `{"name","value","unit","floor","ratio"}`. */
+/** A figure as a line of results has it. */
+export interface Measured {
+  readonly name: string;
+  /** The median of the samples. */
+  readonly value: number;
+  readonly unit: string;
+  readonly floor: number;
+  /** The value in floors: what is compared, since a busy machine slows both. */
+  readonly ratio: number;
+  /** How many samples there are of the value. */
+  readonly samples: number;
+  /** How far samples are from the median, as a part of it; absent for a single one. */
+  readonly spread?: number;
+  readonly curve?: string;
+  readonly at?: number;
+}
+
+const listeners = new Set<(measured: Measured) => void>();
+
+/** Calls back with each figure that is printed. */
+export function onFigure(listener: (measured: Measured) => void): void {
+  listeners.add(listener);
+}
+
+/** Prints a figure as a JSON line on standard output. */
 export function print(figure: Figure): void {
-  const round = (value: number): number => Number(value.toPrecision(4));
-  const { name, value, unit, floor } = figure;
-  const line = {
-    name,
-    value: round(value),
-    unit,
-    floor: round(floor),
-    ratio: round(value / floor),
-  };
+  const line = measuredOf(figure);
   process.stdout.write(`${JSON.stringify(line)}\n`);
+  for (const listener of listeners) listener(line);
+}
+
+/** The line for a figure. */
+export function measuredOf({ name, unit, curve, ...given }: Figure): Measured {
+  const values = [given.value].flat();
+  const floors = [given.floor].flat();
+  const [value, floor] = [median(values), median(floors)];
+  const spread = spreadOf(values) + spreadOf(floors);
+  return {
+    ...{ name, value: rounded(value), unit, floor: rounded(floor), ratio: rounded(value / floor) },
+    samples: values.length,
+    ...(values.length > 1 ? { spread: rounded(spread) } : {}),
+    ...(curve === undefined ? {} : { curve: curve.name, at: curve.at }),
+  };
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(4));
+
+/** Of a normal distribution, the standard deviation in median deviations. */
+const deviations = 1.4826;
+
+/** The median distance from the median as a part of it, in the manner of a standard deviation. */
+function spreadOf(values: readonly number[]): number {
+  const middle = median(values);
+  return (deviations * median(values.map((value) => Math.abs(value - middle)))) / middle;
 }
 
 /** The middle one of several values. */

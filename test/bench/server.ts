@@ -21,7 +21,7 @@ import {
 import { findEncoded } from '../../server/src/resource/encoded-fields.js';
 import type { ApiTask } from './api-process.js';
 import { connectGrpc, frameOf, type GrpcConnection } from './grpc-load.js';
-import { median, print, timed } from './measure.js';
+import { print, timed } from './measure.js';
 
 const machines = Number(process.env['MACHINES'] ?? 100_000);
 const watchers = 1_000;
@@ -30,9 +30,11 @@ const pageSize = 1_000;
 const mebibyte = 1024 * 1024;
 
 const projects = '/limiquantix.identity.v1.ProjectService';
-const vms = '/limiquantix.compute.v1.VirtualMachineService';
+/** The path of the machines' service. */
+export const vms = '/limiquantix.compute.v1.VirtualMachineService';
 
-interface Api {
+/** The API in its process. */
+export interface Api {
   readonly connect: () => Promise<GrpcConnection>;
   /** To a server in the same process that answers every call at once with the same bytes. */
   readonly connectEcho: () => Promise<GrpcConnection>;
@@ -42,7 +44,7 @@ interface Api {
 
 /** Measures and prints. */
 export async function benchServer(): Promise<void> {
-  const api = await start();
+  const api = await startApi();
   try {
     // What the compiler has not seen often is not what is measured.
     await writes(api, { clients: 8, count: 3_000, connect: api.connect });
@@ -55,7 +57,8 @@ export async function benchServer(): Promise<void> {
   }
 }
 
-async function start(): Promise<Api> {
+/** Starts it. */
+export async function startApi(): Promise<Api> {
   const flags = (process.env['API_PROCESS_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
   const child: ChildProcess = fork(join(import.meta.dirname, 'api-process.ts'), {
     execArgv: [
@@ -84,17 +87,19 @@ async function start(): Promise<Api> {
 interface Writing {
   readonly clients: number;
   readonly count: number;
+  /** Makes the names of one round others than those of another. */
+  readonly tag?: string;
 }
 
 /** Projects created by so many clients, each with a connection of its own; milliseconds. */
-async function writes(
+export async function writes(
   { ask }: Api,
-  { clients, count, connect }: Writing & { readonly connect: Api['connect'] },
+  { clients, count, connect, tag = '' }: Writing & { readonly connect: Api['connect'] },
 ): Promise<{ readonly tookMs: number; readonly cpuMs: number }> {
   const all = await Promise.all(Array.from({ length: clients }, connect));
   const frames = Array.from({ length: count }, (_, i) =>
     frameOf(CreateProjectRequestSchema, {
-      project: { name: `p-${clients}-${count}-${i}`, spec: {} },
+      project: { name: `p-${clients}-${count}-${tag}${i}`, spec: {} },
     }),
   );
   await ask({ name: 'cpu' });
@@ -128,36 +133,44 @@ async function benchWrites(api: Api, { clients, count }: Writing): Promise<void>
 }
 
 /** How long after a write's answer the last of all watchers has it, beside one watcher alone. */
-async function benchFanOut({ connect }: Api): Promise<void> {
+async function benchFanOut(api: Api): Promise<void> {
+  const floor = await fanOut(api, { count: 1, name: 'watched-alone' });
+  const value = await fanOut(api, { count: watchers, name: 'watched' });
+  print({ name: `server_watch_${watchers}`, value, unit: 'ms', floor });
+}
+
+const fanOutRounds = 12;
+/** The first ones also open the watches. */
+const fanOutWarm = 2;
+
+/** From a write until the last of so many watchers was told, in milliseconds, several times. */
+export async function fanOut(
+  { connect }: Api,
+  { count, name }: { readonly count: number; readonly name: string },
+): Promise<number[]> {
   const client = await connect();
-  const create = frameOf(CreateProjectRequestSchema, { project: { name: 'watched', spec: {} } });
+  const create = frameOf(CreateProjectRequestSchema, { project: { name, spec: {} } });
   const answer = await client.call(`${projects}/CreateProject`, create);
   const { project } = fromBinary(CreateProjectResponseSchema, answer);
-  const fromRevision = project?.revision ?? 0n;
-  const measure = async (count: number): Promise<number> => {
-    const watching = await watch({ connect, count, fromRevision });
-    const took: number[] = [];
-    for (let i = 0; i < 12; i += 1) {
-      const description = `change ${count} ${String(i).padStart(4, '0')}`;
-      const update = frameOf(UpdateProjectRequestSchema, {
-        project: { id: project?.id ?? '', description },
-        updateMask: { paths: ['description'] },
-      });
-      took.push(
-        await timed(async () => {
-          const all = watching.seen(description);
-          await client.call(`${projects}/UpdateProject`, update);
-          await all;
-        }),
-      );
-    }
-    watching.stop();
-    // The first ones also open the watches.
-    return median(took.slice(2));
-  };
-  const floor = await measure(1);
-  print({ name: `server_watch_${watchers}`, value: await measure(watchers), unit: 'ms', floor });
+  const watching = await watch({ connect, count, fromRevision: project?.revision ?? 0n });
+  const took: number[] = [];
+  for (let i = 0; i < fanOutRounds; i += 1) {
+    const description = `change ${count} ${String(i).padStart(4, '0')}`;
+    const update = frameOf(UpdateProjectRequestSchema, {
+      project: { id: project?.id ?? '', description },
+      updateMask: { paths: ['description'] },
+    });
+    took.push(
+      await timed(async () => {
+        const all = watching.seen(description);
+        await client.call(`${projects}/UpdateProject`, update);
+        await all;
+      }),
+    );
+  }
+  watching.stop();
   client.close();
+  return took.slice(fanOutWarm);
 }
 
 /** So many watches; `seen` resolves when each has been told of a description. */
@@ -201,7 +214,7 @@ async function watch(options: {
 /** A list of all machines page by page, and what they cost in memory. */
 async function benchMachines({ connect, ask }: Api): Promise<void> {
   const [before, liveBefore] = [await ask({ name: 'memory' }), await ask({ name: 'live' })];
-  const recordBytes = await ask({ name: 'fill', count: machines });
+  const recordBytes = await ask({ name: 'fill', count: machines, from: 0 });
   const [after, liveAfter] = [await ask({ name: 'memory' }), await ask({ name: 'live' })];
   const floorMs = await ask({ name: 'list' });
   const client = await connect();
@@ -234,7 +247,7 @@ async function benchMachines({ connect, ask }: Api): Promise<void> {
 }
 
 /** Not by decoding the page: that would be the client's time. */
-function tokenIn(page: Buffer): string {
+export function tokenIn(page: Buffer): string {
   const token = findEncoded(page, ListVirtualMachinesResponseSchema.field.nextPageToken.number);
   return token === undefined ? '' : Buffer.from(token).toString();
 }
