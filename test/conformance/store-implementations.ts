@@ -7,6 +7,8 @@ import { systemClock } from '../../server/src/bin/effects.js';
 import { openEtcdStore } from '../../server/src/store/etcd/etcd.js';
 import { openSqliteStore } from '../../server/src/store/sqlite.js';
 import type { Store } from '../../server/src/store/store.js';
+import { Medium } from '../simulation/medium.js';
+import { SimulatedStore } from '../simulation/store.js';
 import { hasEtcd, RealEtcd } from './real-etcd.js';
 
 /** A way to get a store. */
@@ -14,6 +16,8 @@ export interface Implementation {
   readonly name: string;
   /** Whether several processes may have the store open at once. */
   readonly isShared: boolean;
+  /** Whether what it keeps goes with the process. */
+  readonly isInMemory?: boolean;
   /** Why it can't be tried here; undefined where it can. */
   readonly missing?: string | undefined;
   /** Starts what it needs; returns what ends that. Other processes find it by the environment. */
@@ -25,6 +29,15 @@ export interface Implementation {
   ): Promise<Store>;
 }
 
+const media = new Map<string, Medium>();
+
+/** The medium that stands for a folder. */
+function mediumOf(folder: string): Medium {
+  const medium = media.get(folder) ?? new Medium();
+  media.set(folder, medium);
+  return medium;
+}
+
 const etcdVariable = 'STORE_ETCD_ENDPOINTS';
 
 /** Every implementation. */
@@ -34,6 +47,13 @@ export const implementations: readonly Implementation[] = [
     isShared: false,
     open: async (folder, options = {}) =>
       openSqliteStore({ path: join(folder, 'store.db'), nowMs: Date.now, ...options }),
+  },
+  {
+    name: 'simulated',
+    isShared: true,
+    isInMemory: true,
+    open: async (folder, options = {}) =>
+      new SimulatedStore({ medium: mediumOf(folder), clock: systemClock, ...options }),
   },
   {
     name: 'etcd',

@@ -281,7 +281,8 @@ const asProvider = (resource: AnyResource): ProviderResource =>
 /** Made once for all runs: a shape is read from the contract alone. */
 const shapes = new Map<string, ResourceShape>();
 
-function shapeOf(type: string): ResourceShape {
+/** What Terraform makes of a type. */
+export function shapeOf(type: string): ResourceShape {
   let shape = shapes.get(type);
   if (shape === undefined) {
     shape = resourceShapes().get(`limiquantix_${type}`)?.();

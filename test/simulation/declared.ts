@@ -243,7 +243,8 @@ export class Configuration {
         hasPort === undefined
           ? ({ case: 'port', value: { networkId: idOf(lan) } } as const)
           : ({ case: 'portId', value: idOf(hasPort) } as const);
-      const data = dataVolume === undefined ? undefined : idOf(dataVolume);
+      // Named for its volume: a disk's volume can't change, another disk is another one.
+      const data = dataVolume && { name: dataVolume, volumeId: idOf(dataVolume) };
       const labels = { change: String(vm.label) };
       const spec = specOf(vm, idOf(pool), source, data);
       return create(VirtualMachineSchema, { name: base.key, labels, spec });
@@ -259,7 +260,7 @@ function specOf(
   nic:
     | { readonly case: 'port'; readonly value: { readonly networkId: string } }
     | { readonly case: 'portId'; readonly value: string },
-  dataVolumeId?: string,
+  data?: { readonly name: string; readonly volumeId: string } | '',
 ): VirtualMachineSpec {
   const root = { poolId, sizeGib: BigInt(vm.diskGib) };
   return create(VirtualMachineSpecSchema, {
@@ -268,9 +269,7 @@ function specOf(
     memory: { sizeMib: BigInt(vm.memoryMib) },
     disks: {
       root: { source: { case: 'volume', value: root } },
-      ...(dataVolumeId !== undefined && {
-        data: { source: { case: 'volumeId' as const, value: dataVolumeId } },
-      }),
+      ...(data && { [data.name]: { source: { case: 'volumeId' as const, value: data.volumeId } } }),
     },
     nics: { lan: { source: nic } },
   });

@@ -6,13 +6,14 @@
 import { Acknowledged } from './acknowledged.js';
 import { rowsOf } from './backend-rows.js';
 import { Chance } from './chance.js';
-import { Client } from './client.js';
+import { Client, shapeOf } from './client.js';
 import { Configuration } from './declared.js';
 import { FaultPlan } from './fault-plan.js';
 import { Installation, idsOf } from './installation.js';
 import { always, atRest, type Facts } from './invariants.js';
 import type { Mutation, Seams } from './mutations.js';
 import { Timeline } from './timeline.js';
+import { CheckedWatch, type WatcherOptions } from './watcher.js';
 import { WorldModel } from './world-model.js';
 
 /** What to run. */
@@ -71,6 +72,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
     servers: options.mutation?.servers ?? (chance.is(0.3) ? 2 : 1),
     seams,
   });
+  const over = new AbortController();
+  const onBreach = (what: string): void => {
+    breach ??= new Breach('every watch is complete and in order', what);
+  };
   const scene = makeScene(installation, { timeline, chance, onStrange, seams });
   const check = watchInvariants(scene.facts);
   timeline.onTurn = () => {
@@ -78,12 +83,15 @@ export async function run(options: RunOptions): Promise<RunResult> {
     if (found !== undefined) throw found;
   };
   try {
+    await begin(scene, timeline);
+    watchAll(installation, { timeline, chance, onBreach, signal: over.signal });
     await play(scene, { ...options, timeline, chance });
   } catch (error) {
     if (!(error instanceof Breach)) throw error;
     breach = error;
     timeline.note(error.message);
   } finally {
+    over.abort();
     options.onEnd?.(scene.facts);
     installation.end();
   }
@@ -157,6 +165,26 @@ function makeScene(
   return { installation, clients: all, facts };
 }
 
+/** Watches some types from the beginning to the end. */
+function watchAll(
+  installation: Installation,
+  means: Pick<Means, 'timeline' | 'chance'> & Pick<WatcherOptions, 'onBreach' | 'signal'>,
+): void {
+  const { timeline, chance, onBreach, signal } = means;
+  const own = chance.fork('watches');
+  for (const type of watchedTypes) {
+    const watch = new CheckedWatch({
+      ...{ name: 'watcher', clock: timeline.clock, shape: shapeOf(type), onBreach, signal },
+      ...{ medium: installation.medium, network: installation.network, token: installation.token },
+      endpoint: () => own.pick(installation.servers).name,
+      serverOf: installation.serverOf,
+    });
+    void watch.run();
+  }
+}
+
+const watchedTypes = ['vm', 'port'] as const;
+
 /** What looks at the invariants that always hold, where something changed that may break them. */
 function watchInvariants(facts: Facts): () => Breach | undefined {
   return () => {
@@ -175,7 +203,6 @@ type Playing = RunOptions & Pick<Means, 'timeline' | 'chance'>;
 async function play(scene: Scene, playing: Playing): Promise<void> {
   const { installation } = scene;
   const { timeline } = playing;
-  await begin(scene, timeline);
   await disturb(scene, playing);
   installation.network.heal();
   installation.healStore();

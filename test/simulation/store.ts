@@ -13,7 +13,14 @@ import {
   listMax,
   pendingMax,
 } from '../../server/src/store/bounds.js';
-import { ChangeFeed, type Commit } from '../../server/src/store/change-feed.js';
+import {
+  batchBytesMax,
+  batchEventsMax,
+  bytesOf,
+  ChangeFeed,
+  type Commit,
+  keyOf,
+} from '../../server/src/store/change-feed.js';
 import { leadershipLost, unavailable } from '../../server/src/store/etcd/errors.js';
 import { compactStep, HistoryBounds } from '../../server/src/store/history-bounds.js';
 import type {
@@ -22,6 +29,7 @@ import type {
   ListOptions,
   ListPage,
   Store,
+  StoreEvent,
   Transaction,
   WatchBatch,
   WatchOptions,
@@ -179,13 +187,20 @@ export class SimulatedStore implements Store {
     this.#feed.publish(due);
   }
 
+  /** Whole commits after a revision, until they are enough for a batch. */
   #history(after: bigint, prefix: string): WatchBatch {
-    const keyOf = (event: Commit['events'][number]): string =>
-      event.kind === 'put' ? event.entry.key : event.key;
-    const commits = this.#options.medium.commits.filter(
-      ({ revision }) => revision > after && revision <= this.#heard,
-    );
-    const events = commits.flatMap((one) => one.events.filter((e) => keyOf(e).startsWith(prefix)));
+    const events: StoreEvent[] = [];
+    let bytes = 0;
+    for (const commit of this.#options.medium.commits) {
+      if (commit.revision <= after || commit.revision > this.#heard) continue;
+      if (events.length >= batchEventsMax || bytes >= batchBytesMax) {
+        return { events, revision: commit.revision - 1n };
+      }
+      for (const event of commit.events.filter((one) => keyOf(one).startsWith(prefix))) {
+        events.push(event);
+        bytes += bytesOf(event);
+      }
+    }
     return { events, revision: this.#heard };
   }
 
