@@ -19,6 +19,7 @@ import { Load, loadInterceptor, loadLimitsDefault } from '../../server/src/api/l
 import { identityMethods } from '../../server/src/api/methods/identity.js';
 import { leaderInterceptor, needsLeader } from '../../server/src/api/relay.js';
 import { registerResources } from '../../server/src/api/resource-service.js';
+import { createValidate } from '../../server/src/api/validation.js';
 import { openContext } from '../../server/src/bin/compose-context.js';
 import { LeaderDuty } from '../../server/src/bin/leader-duty.js';
 import { Tokens } from '../../server/src/identity/tokens.js';
@@ -68,6 +69,9 @@ export interface SimulatedServer {
   join(name: string): Promise<string>;
 }
 
+/** The contract's rules are read once for all runs. */
+const validate = createValidate();
+
 /** Starts a control plane; resolves when it serves. */
 export async function startSimulatedServer(
   options: SimulatedServerOptions,
@@ -78,7 +82,7 @@ export async function startSimulatedServer(
   const newId = createIds({ nowMs, randomBytes: chance.bytes });
   const { random } = chance;
   const context = await openContext(
-    { store, clock, log, random, newId, isSimulated: true },
+    { store, clock, log, random, newId, validate, isSimulated: true },
     () => undefined,
   );
   options.seams.context?.(context);
