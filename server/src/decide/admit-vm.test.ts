@@ -4,6 +4,7 @@ import { type VirtualMachine, VirtualMachineSchema } from '@limiquantix/proto/co
 import { VirtualNetworkSchema } from '@limiquantix/proto/network/v1/network_pb.js';
 import { type Port, PortSchema } from '@limiquantix/proto/network/v1/port_pb.js';
 import { ImageSchema } from '@limiquantix/proto/storage/v1/image_pb.js';
+import { StoragePoolSchema } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import { type Volume, VolumeSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { createValidate } from '../api/validation.js';
 import { LimiError } from '../resource/error.js';
@@ -177,6 +178,52 @@ test('refuses a volume that another machine uses', () => {
   const world = worldOf({ vm: [other], volume: [volume] });
   const error = refusal(() => admit(vm({ disks: shared }), undefined, world));
   expect(error.message).toMatch(/already used by vm db/);
+});
+
+describe('a machine on a node', () => {
+  const node2 = create(NodeSchema, { ...node, id: 'n2', name: 'host-2' });
+  const on = (id: string, nodeId: string) =>
+    create(VolumeSchema, { id, name: id, spec: { poolId: 'pool' }, status: { nodeId } });
+  const pool = (id: string, nodeIds: string[]) =>
+    create(StoragePoolSchema, { id, name: id, spec: { nodeIds } });
+  const world = worldOf({
+    node: [node, node2],
+    volume: [on('here', 'n1'), on('there', 'n2'), on('nowhere', '')],
+    storage_pool: [pool('pool', []), pool('others', ['n2'])],
+  });
+  const placed = vm({ disks: {} }, { status: { nodeId: 'n1' } });
+  const named = (id: string) => ({ source: { case: 'volumeId' as const, value: id } });
+  const attach =
+    (data: object, previous = placed) =>
+    () =>
+      admit(vm({ disks: { data } }), previous, world);
+
+  test('takes a volume there, or one that is not made yet', () => {
+    expect(attach(named('here'))).not.toThrow();
+    expect(attach(named('nowhere'))).not.toThrow();
+    expect(attach(disk(2n))).not.toThrow();
+  });
+
+  test('refuses a volume on another node, and a pool that does not span its own', () => {
+    const volume = refusal(attach(named('there')));
+    expect(volume.violations).toEqual([
+      {
+        path: 'spec.disks["data"].volume_id',
+        message:
+          'volume there is on node host-2 and the machine on host-1; name a volume on host-1',
+      },
+    ]);
+    const inPool = refusal(attach(disk(2n, { poolId: 'others' })));
+    expect(inPool.violations[0]).toMatchObject({
+      path: 'spec.disks["data"].volume.pool_id',
+      message: expect.stringMatching(/pool others does not span node host-1/),
+    });
+  });
+
+  test('is not refused other changes because of a volume that it has already', () => {
+    const previous = vm({ disks: { data: named('there') } }, { status: { nodeId: 'n1' } });
+    expect(attach(named('there'), previous)).not.toThrow();
+  });
 });
 
 describe('an update', () => {

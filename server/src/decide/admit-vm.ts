@@ -26,6 +26,7 @@ import { decidePort } from './admit-port.js';
 import { refuseSmallVolume } from './admit-volume.js';
 import { constraintsOf, demandOf } from './candidates.js';
 import { diskVolumeSpec, nicPortSpec } from './device-specs.js';
+import { refusePoolElsewhere, refuseVolumeElsewhere } from './disk-place.js';
 import { refuseImpossible } from './placement.js';
 import { type Resolved, resolveSource } from './vm-source.js';
 import { usesDevice, withWholeSpec } from './whole-spec.js';
@@ -91,12 +92,17 @@ function admitDisks(input: Input, devices: Devices): void {
   for (const [device, disk] of Object.entries(next.spec?.disks ?? {})) {
     const path = `spec.disks["${device}"]`;
     if (disk.source.case === 'volumeId') {
-      refuseShared(input, { type: 'volume', id: disk.source.value, path: `${path}.volume_id` });
+      const named = { id: disk.source.value, path: `${path}.volume_id` };
+      refuseShared(input, { type: 'volume', ...named });
+      refuseVolumeElsewhere(input, named);
       continue;
     }
     if (disk.source.case !== 'volume') continue;
     const existing = owned.get(device);
     const spec = diskVolumeSpec(disk.source.value, existing?.spec);
+    if (existing === undefined) {
+      refusePoolElsewhere(input, { poolId: spec.poolId, path: `${path}.volume.pool_id` });
+    }
     refuseSmallVolume({ spec, previous: existing?.spec, lookup, path: `${path}.volume` });
     writeChild(input, devices, {
       type: 'volume',
