@@ -66,7 +66,11 @@ export function admit(context: PlanContext, admission: Admission): Admitted {
   if (result.children.length > childrenMax) throw tooManyChildren(type, next, result);
   for (const child of result.children) planChild(context, plan, child, admission.createdBy);
   plan.claim(result.claims, result.releases);
-  if (result.room !== undefined) plan.keepRoom(resource.id, result.room);
+  const { room } = result;
+  if (room !== undefined) {
+    const usedBefore = context.capacity.occupancy.usedOn(room.keys());
+    plan.keepRoom(resource.id, { room, usedBefore });
+  }
   if (previous === undefined) requireProjects(context, plan, { type, resource });
   const warnings = heedPolicies(context, plan, admission.validateOnly === true);
   const { later: amounts } = result;

@@ -108,7 +108,7 @@ async function commitHolding(
   plan: WritePlan,
 ): Promise<CommitResult> {
   const { occupancy } = capacity;
-  for (const [id, room] of plan.rooms) occupancy.reserve(id, room);
+  for (const [id, { room }] of plan.rooms) occupancy.reserve(id, room);
   let result: CommitResult | undefined;
   try {
     result = await store.commit(plan.transaction());
@@ -118,6 +118,10 @@ async function commitHolding(
       occupancy.reserve(id, roomKeptFor(view.get<VmFleet>('vm_fleet', id)));
     }
   }
+}
+
+function isRoomTaken({ capacity }: ApiContext, { rooms }: WritePlan): boolean {
+  return [...rooms.values()].some(({ usedBefore }) => capacity.occupancy.hasGrown(usedBefore));
 }
 
 /**
@@ -140,6 +144,8 @@ export async function commitPlan<T extends { readonly plan: WritePlan | undefine
         endTurn = await context.turns.take(plan.turn);
         continue;
       }
+      // Planned at once with others, by the same room: the second decides by what is left.
+      if (isRoomTaken(context, plan)) continue;
       auditPlan(context, plan);
       const result = await commitHolding(context, plan);
       if (result.ok) return { outcome, revision: result.revision };

@@ -27,10 +27,16 @@ export interface PlannedWrite {
   readonly previous: AnyResource | undefined;
 }
 
+/** Room on nodes, by node, with what was used of them when it was decided on. */
+export interface KeptRoom {
+  readonly room: ReadonlyMap<string, Usage>;
+  readonly usedBefore: ReadonlyMap<string, Usage>;
+}
+
 /** A transaction in the making. */
 export class WritePlan {
   /** The room that is kept, by resource. */
-  readonly rooms = new Map<string, ReadonlyMap<string, Usage>>();
+  readonly rooms = new Map<string, KeptRoom>();
   /** What is given back of quotas by a record that isn't planned yet, by project. */
   readonly givenBack = new Map<string, Amounts>();
   readonly #require = new Map<string, Requirement>();
@@ -118,8 +124,8 @@ export class WritePlan {
   }
 
   /** Keeps room on nodes for what a resource will make, from the commit on. */
-  keepRoom(id: string, room: ReadonlyMap<string, Usage>): void {
-    this.rooms.set(id, room);
+  keepRoom(id: string, kept: KeptRoom): void {
+    this.rooms.set(id, kept);
   }
 
   /** Who takes a claim here; undefined for nobody. */

@@ -101,6 +101,19 @@ export class Occupancy {
     for (const [nodeId, usage] of room) this.#add(nodeId, usage);
   }
 
+  /** What is used of some nodes now: `hasGrown` tells later whether others took more. */
+  usedOn(nodeIds: Iterable<string>): ReadonlyMap<string, Usage> {
+    return new Map([...nodeIds].map((id) => [id, { ...this.usedOf(id) }]));
+  }
+
+  /** Whether more is used of any of the nodes than was before. */
+  hasGrown(before: ReadonlyMap<string, Usage>): boolean {
+    return [...before].some(([id, { vcpus, memoryMib }]) => {
+      const now = this.usedOf(id);
+      return now.vcpus > vcpus || now.memoryMib > memoryMib;
+    });
+  }
+
   /** How many of the machines that a selector means are on each node, but for one machine. */
   countsOf(selector: Selector, exceptVmId: string): ReadonlyMap<string, number> {
     const { counts } = this.#countedBy(selector);
