@@ -11,7 +11,7 @@ import { mutations } from './mutations.js';
 const firstSeed = Number(process.env['SIMULATE_SEED'] ?? Date.now() % 2 ** 30);
 const seedsCount = Number(process.env['SIMULATE_COUNT'] ?? 2_000);
 const processes = 2;
-const steps = 8;
+const steps = 5;
 /** How many seeds a bug that is put in may go unseen, and the steps of each. */
 const mutationSeedsMax = 150;
 const mutationSteps = 16;
