@@ -3,9 +3,11 @@
  * After it is back and the same requests were sent again, everything is there exactly once; deleted,
  * nothing is left in any backend. `FAULT_SEED` repeats a run's moments.
  */
+
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { seeded } from '../../proto/src/validation/check-testing.js';
 import type { Log } from '../../server/src/log.js';
 import { isReady } from '../../server/src/resource/conditions.js';
 import { typePrefix } from '../../server/src/resource/keys.js';
@@ -362,13 +364,5 @@ function libvirtdOf({ world }: SimulatedHosts, node: string) {
   return host.libvirtd;
 }
 
-/** Chance that the seed decides, for a round (mulberry32). */
-function randomOf(round: number): () => number {
-  let state = (seed + round * 7_919) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+/** Chance that the seed decides, for a round. */
+const randomOf = (round: number): (() => number) => seeded(seed + round * 7_919);

@@ -3,9 +3,11 @@
  * removed, at moments that a seed decides. Started again, it goes on: every machine is there once,
  * and after its deletion nothing is left anywhere. `FAULT_SEED` repeats a run's moments.
  */
+
 import { create } from '@bufbuild/protobuf';
 import { type VmFleet, VmFleetSchema } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import { seeded } from '../../proto/src/validation/check-testing.js';
 import { silentLog } from '../../server/src/log.js';
 import { isReady } from '../../server/src/resource/conditions.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
@@ -29,16 +31,8 @@ const type = contractTypes.get('vm_fleet');
 let hosts: SimulatedHosts;
 let base: Base;
 
-/** Chance that the seed decides, for a round (mulberry32). */
-function randomOf(round: number): () => number {
-  let state = (seed + round * 7_919) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+/** Chance that the seed decides, for a round. */
+const randomOf = (round: number): (() => number) => seeded(seed + round * 7_919);
 
 afterEach(async () => {
   await hosts?.down();

@@ -2,10 +2,12 @@
  * What every store must do, whatever comes: random commits against a model, everything at once, and
  * a writer that is killed. Prints its seed; `STORE_SEED=<seed>` runs one again.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { seeded } from '../../proto/src/validation/check-testing.js';
 import type { Requirement, StoreEvent, Write } from '../../server/src/store/store.js';
 import { present, put, revisionOf, text, useStore } from './store-suite.js';
 
@@ -169,13 +171,8 @@ const stateOf = (model: Map<string, string>): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join();
 
-/** Whole numbers below a bound, the same for the same seed (mulberry32). */
+/** Whole numbers below a bound, the same for the same seed. */
 function randomOf(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
+  const random = seeded(start);
+  return (below) => (random() * 2 ** 32) % below;
 }

@@ -4,24 +4,18 @@
  * other.
  */
 
+import { seeded } from '../../proto/src/validation/check-testing.js';
+
 /** A stream of chance. */
 export class Chance {
-  #state: number;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
   readonly #seed: number;
 
   constructor(seed: number) {
     this.#seed = seed | 0;
-    this.#state = seed | 0;
+    this.random = seeded(this.#seed);
   }
-
-  /** From 0 up to, not including, 1 (mulberry32). */
-  readonly random = (): number => {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    const state = this.#state;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 
   /** A whole number below a bound. */
   below(bound: number): number {

@@ -6,11 +6,13 @@
 import { keysOf } from '../decide/backend-object.js';
 import type { Log } from '../log.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
-import type {
-  Driver,
-  Lookup,
-  SupportsInventory,
-  SupportsStrayRemoval,
+import {
+  type Driver,
+  hasInventory,
+  type Lookup,
+  removesStrays,
+  type SupportsInventory,
+  type SupportsStrayRemoval,
 } from '../reconcile/driver.js';
 import type { ResourceKey } from '../resource/resource.js';
 
@@ -99,11 +101,5 @@ export class StraySweeper {
   }
 }
 
-function isCleaner(driver: Driver): driver is Cleaner {
-  return (
-    'inventory' in driver &&
-    typeof driver.inventory === 'function' &&
-    'removeStray' in driver &&
-    typeof driver.removeStray === 'function'
-  );
-}
+const isCleaner = (driver: Driver): driver is Cleaner =>
+  hasInventory(driver) && removesStrays(driver);

@@ -93,3 +93,23 @@ export interface SupportsTriggers {
 
 /** Asks the loop to look at a key again, soon; given to a driver's constructor. Never blocks. */
 export type Poke = (key: ResourceKey) => void;
+
+/** Whether a driver says which keys a change concerns. */
+export const hasTriggers = (driver: Driver): driver is Driver & SupportsTriggers =>
+  hasMethod(driver, 'triggers');
+
+/** Whether a driver can name what its backend holds. */
+export const hasInventory = (driver: Driver): driver is Driver & SupportsInventory =>
+  hasMethod(driver, 'inventory');
+
+/** Whether a driver removes what belongs to nothing. */
+export const removesStrays = (driver: Driver): driver is Driver & SupportsStrayRemoval =>
+  hasMethod(driver, 'removeStray');
+
+/** Whether a driver removes data that belongs to nothing, on request. */
+export const removesData = (driver: Driver): driver is Driver & SupportsDataRemoval =>
+  hasMethod(driver, 'removeData');
+
+function hasMethod(driver: object, name: string): boolean {
+  return name in driver && typeof (driver as Record<string, unknown>)[name] === 'function';
+}

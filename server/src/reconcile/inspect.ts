@@ -6,12 +6,13 @@
 import type { BackendObject, Deviation, Inspected } from '../decide/backend-object.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource, ResourceKey } from '../resource/resource.js';
-import type {
-  Driver,
-  Lookup,
-  SupportsDataRemoval,
-  SupportsInventory,
-  SupportsStrayRemoval,
+import {
+  type Driver,
+  hasInventory,
+  type Lookup,
+  removesData,
+  removesStrays,
+  type SupportsInventory,
 } from './driver.js';
 
 /** Resources that are looked at at once. */
@@ -22,7 +23,7 @@ export type Inspectable = Driver & SupportsInventory;
 
 /** Those of the drivers that can say what their backends hold. */
 export function inspectable(drivers: readonly Driver[]): readonly Inspectable[] {
-  return drivers.filter((driver): driver is Inspectable => hasMethod(driver, 'inventory'));
+  return drivers.filter(hasInventory);
 }
 
 /** What the backends hold. A backend that can't be asked is named, and the others are asked. */
@@ -69,6 +70,7 @@ export async function removeStrays(
     if (lookup.get(type, id) !== undefined) continue;
     const driver = drivers.find((one) => one.type === type);
     try {
+      if (driver === undefined) continue;
       if (removesStrays(driver)) await driver.removeStray(id);
       else if (deleteData && removesData(driver)) await driver.removeData(id);
     } catch (error) {
@@ -125,12 +127,3 @@ function textOf(error: unknown): string {
     ? error.message
     : 'an unexpected failure; the log has the details';
 }
-
-const hasMethod = (driver: object, name: string): boolean =>
-  name in driver && typeof (driver as Record<string, unknown>)[name] === 'function';
-
-const removesStrays = (driver?: Driver): driver is Driver & SupportsStrayRemoval =>
-  driver !== undefined && hasMethod(driver, 'removeStray');
-
-const removesData = (driver?: Driver): driver is Driver & SupportsDataRemoval =>
-  driver !== undefined && hasMethod(driver, 'removeData');

@@ -10,7 +10,7 @@ import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js
 import { noTelemetry, type Telemetry } from '../telemetry.js';
 import { type Facts, noTracing, type Tracing } from '../tracing.js';
 import type { Clock, Random } from './clock.js';
-import type { Driver, Lookup, SupportsTriggers } from './driver.js';
+import { type Driver, hasTriggers, type Lookup } from './driver.js';
 import type { FailureLog, Subject } from './failure-log.js';
 import { WorkQueue, type WorkResult } from './queue.js';
 
@@ -234,8 +234,4 @@ function nameOfAction(action: unknown): string {
   if (typeof action === 'string') return action;
   const { kind } = action as { readonly kind?: unknown };
   return typeof kind === 'string' ? kind : 'change';
-}
-
-function hasTriggers(driver: Driver): driver is Driver & SupportsTriggers {
-  return 'triggers' in driver && typeof driver.triggers === 'function';
 }
