@@ -35,7 +35,7 @@ export interface Reported extends Finding {
 }
 
 const triesMax = 2_000;
-/** After a loss a new thread must begin, which takes a second. */
+/** After a loss a new process must begin, which takes a second. */
 const triesWithLossMax = 6;
 
 /** Runs. */

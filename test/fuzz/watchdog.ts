@@ -1,14 +1,19 @@
 /**
- * Runs targets in a thread that may be lost, and knows the input that it was lost over: a hang, an
- * end for want of memory, or a crash is a finding like others. A new thread takes over.
+ * Runs targets in a process that may be lost, and knows the input that it was lost over: a hang, an
+ * end for want of memory, or a crash is a finding like others. A new process takes over. A thread
+ * would not do: where its heap is full, V8 may end the whole process.
  */
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { findingOf } from './judge.js';
+import { readInput, readRuns, writeNote } from './note.js';
 import type { Finding, Outcome } from './target.js';
-import { type Answer, shared, type Task } from './worker.js';
+import type { Answer, Task } from './worker.js';
 
-/** How threads are run. */
+/** How processes are run. */
 export interface WatchdogOptions {
   /** The module with the table of targets. */
   readonly table: string;
@@ -30,13 +35,17 @@ const lookEveryMs = 200;
 const heapMebibytesDefault = 512;
 const lossesMax = 4;
 
-/** A thread that is replaced when it is lost. */
+/** So much of the end of what a process wrote to its standard error is kept. */
+const complaintCharsMax = 16_384;
+
+/** A process that is replaced when it is lost. */
 export class Watchdog {
   readonly #options: WatchdogOptions;
-  readonly #memory = new SharedArrayBuffer(
-    shared.words * Int32Array.BYTES_PER_ELEMENT + shared.bytesMax,
-  );
-  #worker: Worker | undefined;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'limiquantix-fuzz-note-'));
+  readonly #notePath = join(this.#folder, 'note');
+  readonly #note = openSync(this.#notePath, 'w+');
+  #worker: ChildProcess | undefined;
+  #complaint = '';
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
@@ -65,7 +74,8 @@ export class Watchdog {
     let [inputs, refused, from] = [0, 0, 0];
     for (let losses = 0; losses < lossesMax && Date.now() < endMs; losses += 1) {
       const known = found.map(({ finding }) => finding.signature);
-      const begun = this.#runs();
+      await this.#start();
+      const begun = readRuns(this.#note);
       const forMs = endMs - Date.now();
       const more = { ...task, kind: 'fuzz', forMs, from, known } as const;
       const loss = await this.#perform(more, (answer) => {
@@ -76,21 +86,23 @@ export class Watchdog {
         return true;
       });
       if (loss === undefined) break;
-      const runs = this.#runs() - begun;
+      const runs = readRuns(this.#note) - begun;
       inputs += runs;
       from += runs;
-      if (!known.includes(loss.signature)) found.push({ finding: loss, input: this.#input() });
+      if (!known.includes(loss.signature))
+        found.push({ finding: loss, input: readInput(this.#note) });
     }
     return { inputs, refused, found };
   }
 
-  /** Ends the thread. */
+  /** Ends the process. */
   async close(): Promise<void> {
-    await this.#worker?.terminate();
-    this.#worker = undefined;
+    await this.#end();
+    closeSync(this.#note);
+    rmSync(this.#folder, { recursive: true });
   }
 
-  /** Has a task done until `onAnswer` says that it is; the finding where the thread is lost. */
+  /** Has a task done until `onAnswer` says that it is; the finding where the process is lost. */
   async #perform(
     task: Task,
     onAnswer: (answer: Answer) => boolean,
@@ -98,15 +110,15 @@ export class Watchdog {
   ): Promise<Finding | undefined> {
     const worker = await this.#start();
     return new Promise((resolve) => {
-      let [run, sinceMs] = [this.#runs(), Date.now()];
+      let [run, sinceMs] = [readRuns(this.#note), Date.now()];
       const end = (loss?: Finding): void => {
         clearInterval(timer);
-        worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+        worker.off('message', onMessage).off('close', onClose);
         if (loss === undefined) resolve(undefined);
-        else this.close().then(() => resolve(loss));
+        else this.#end().then(() => resolve(loss));
       };
       const timer = setInterval(() => {
-        const now = this.#runs();
+        const now = readRuns(this.#note);
         if (now !== run) [run, sinceMs] = [now, Date.now()];
         if (Date.now() - sinceMs <= hangMs) return;
         end({ kind: 'hang', what: `no end after ${hangMs} ms`, signature: 'hang' });
@@ -114,42 +126,52 @@ export class Watchdog {
       const onMessage = (answer: Answer): void => {
         if (onAnswer(answer)) end();
       };
-      const onError = (error: Error): void => end(findingOf('crash', error));
-      const onExit = (): void => end(findingOf('crash', new Error('the thread ended')));
-      worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-      worker.postMessage(task);
+      const onClose = (): void => end(findingOf('crash', new Error(this.#lastWords())));
+      worker.on('message', onMessage).on('close', onClose);
+      worker.send(task);
     });
   }
 
-  async #start(): Promise<Worker> {
+  async #start(): Promise<ChildProcess> {
     if (this.#worker !== undefined) return this.#worker;
-    const workerData = { memory: this.#memory, table: this.#options.table };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData,
-      execArgv: ['--import', 'tsx', '--disable-warning=ExperimentalWarning'],
-      resourceLimits: {
-        maxOldGenerationSizeMb: this.#options.heapMebibytes ?? heapMebibytesDefault,
-      },
+    const { table, heapMebibytes = heapMebibytesDefault } = this.#options;
+    writeNote(this.#note, { runs: 0, input: undefined });
+    const worker = fork(new URL('./worker.ts', import.meta.url), [table, this.#notePath], {
+      execArgv: [
+        ...['--import', 'tsx', '--disable-warning=ExperimentalWarning'],
+        `--max-old-space-size=${heapMebibytes}`,
+      ],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#complaint = '';
+    worker.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#complaint = `${this.#complaint}${text}`.slice(-complaintCharsMax);
     });
     // It says so when it has loaded the targets, which is nobody's time.
-    await once(worker, 'message');
+    const [first] = await Promise.race([once(worker, 'message'), once(worker, 'close')]);
+    if ((first as Answer | undefined)?.kind !== 'ready') {
+      throw new Error(`the targets of ${table} do not load: ${this.#complaint}`);
+    }
     this.#worker = worker;
     // Whoever has it do something hears of its end; when nobody does, the next has a new one.
-    worker.on('error', () => undefined);
-    worker.once('exit', () => {
+    worker.once('close', () => {
       if (this.#worker === worker) this.#worker = undefined;
     });
     return worker;
   }
 
-  #runs(): number {
-    return Atomics.load(new Int32Array(this.#memory, 0, shared.words), shared.run);
+  async #end(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const closed = once(worker, 'close');
+    worker.kill('SIGKILL');
+    await closed;
   }
 
-  /** The input that was run last. */
-  #input(): Uint8Array {
-    const length = Atomics.load(new Int32Array(this.#memory, 0, shared.words), shared.length);
-    const bytes = new Uint8Array(this.#memory, shared.words * Int32Array.BYTES_PER_ELEMENT);
-    return Uint8Array.from(bytes.subarray(0, Math.max(0, length)));
+  /** Why the process ended, of what it wrote last: one that is the same the next time. */
+  #lastWords(): string {
+    const reason = /JavaScript heap out of memory|^\w*Error: .*$/m.exec(this.#complaint)?.[0];
+    return reason ?? `the process ended: ${this.#complaint.trim().split('\n').at(-1) ?? ''}`;
   }
 }

@@ -1,25 +1,23 @@
 /**
- * The thread in which targets run: it may hang, run out of memory or die, and `watchdog.ts` sees to
- * it from outside. The input under test is written to shared memory before it is run, so that it
- * is known whatever happens.
+ * The process in which targets run: it may hang, run out of memory or die, and `watchdog.ts` sees
+ * to it from outside. The input under test is noted in a file before it is run, so that it is
+ * known whatever happens.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { openSync } from 'node:fs';
 import { judge } from './judge.js';
 import { mutate } from './mutate.js';
+import { writeNote } from './note.js';
 import { Random, seedOf } from './random.js';
 import { type Finding, isFinding, type Outcome, type Target } from './target.js';
 
-/** Where the number of the run, the input's length and the input are in the shared memory. */
-export const shared = { run: 0, length: 1, words: 2, bytesMax: 1024 * 1024 };
-
-/** What the thread is told to do. */
+/** What the process is told to do. */
 export type Task =
   | { readonly kind: 'try'; readonly target: string; readonly input: Uint8Array }
   | {
       readonly kind: 'fuzz';
       readonly target: string;
       readonly seed: number;
-      /** The number of the first input, to go on after one that killed a thread. */
+      /** The number of the first input, to go on after one that killed a process. */
       readonly from: number;
       readonly forMs: number;
       readonly corpus: readonly Uint8Array[];
@@ -34,30 +32,31 @@ export type Answer =
   | { readonly kind: 'found'; readonly finding: Finding; readonly input: Uint8Array }
   | { readonly kind: 'done'; readonly inputs: number; readonly refused: number };
 
-interface Given {
-  readonly memory: SharedArrayBuffer;
-  /** The module with the table of targets. */
-  readonly table: string;
-}
-
 const bytesMaxDefault = 64 * 1024;
 /** Inputs whose outcome was a new one are changed further. */
 const poolMax = 512;
 const findingsMax = 8;
 
-const port = parentPort;
-if (port !== null) await serve(port, workerData as Given);
+const [, , table, notePath] = process.argv;
+if (table === undefined || notePath === undefined) throw new Error('worker.ts <table> <note>');
+await serve(table, notePath);
 
-async function serve(to: NonNullable<typeof port>, { memory, table }: Given): Promise<void> {
-  const { targets } = (await import(table)) as { targets: readonly Target[] };
+async function serve(tablePath: string, path: string): Promise<void> {
+  const { targets } = (await import(tablePath)) as { targets: readonly Target[] };
   const late: unknown[] = [];
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => late.push(error));
   }
-  const note = noteIn(memory);
-  const say = (answer: Answer): void => to.postMessage(answer);
-  say({ kind: 'ready' });
-  to.on('message', async (task: Task) => {
+  const file = openSync(path, 'r+');
+  let runs = 0;
+  const note = (input: Uint8Array | undefined): void => {
+    runs += 1;
+    writeNote(file, { runs, input });
+  };
+  const say = (answer: Answer): void => {
+    process.send?.(answer);
+  };
+  process.on('message', async (task: Task) => {
     const target = targets.find(({ name }) => name === task.target);
     if (target === undefined) throw new Error(`there is no target ${task.target}`);
     const run = (input: Uint8Array): Promise<Outcome> => {
@@ -68,17 +67,7 @@ async function serve(to: NonNullable<typeof port>, { memory, table }: Given): Pr
     else await fuzz({ target, task, run, say });
     note(undefined);
   });
-}
-
-/** Writes what is run to the shared memory; undefined when nothing is. */
-function noteIn(memory: SharedArrayBuffer): (input: Uint8Array | undefined) => void {
-  const head = new Int32Array(memory, 0, shared.words);
-  const bytes = new Uint8Array(memory, shared.words * Int32Array.BYTES_PER_ELEMENT);
-  return (input) => {
-    if (input !== undefined) bytes.set(input.subarray(0, shared.bytesMax));
-    Atomics.store(head, shared.length, input?.length ?? -1);
-    Atomics.add(head, shared.run, 1);
-  };
+  say({ kind: 'ready' });
 }
 
 interface Fuzzing {

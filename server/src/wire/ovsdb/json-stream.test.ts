@@ -29,6 +29,12 @@ describe('a stream of JSON values without framing', () => {
     expect(() => stream.push(bytes(`["${'x'.repeat(20)}`))).toThrow('more than 16 bytes');
   });
 
+  it('refuses a message nested over the limit, and takes one at it', () => {
+    const nested = (depth: number): Uint8Array => bytes('['.repeat(depth) + ']'.repeat(depth));
+    expect(new JsonStream().push(nested(128))).toHaveLength(1);
+    expect(() => new JsonStream().push(nested(129))).toThrow('nested more than 128 deep');
+  });
+
   it.each(['x', '"text"', '12', '{"a":}', ']'])('refuses %s', (garbage) => {
     expect(() => new JsonStream().push(bytes(garbage))).toThrow('malformed');
   });

@@ -1,11 +1,14 @@
 /**
  * Splits a byte stream of JSON values that follow each other without any framing (RFC 7047 §4)
- * into values. Bounded: a message larger than the limit is an error, not memory.
+ * into values. Bounded: a message larger or deeper than the limits is an error, not memory.
  */
 import { malformed } from './errors.js';
 
 /** The largest message accepted: a first monitor reply of some 100,000 rows fits. */
 export const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
+
+/** The deepest nesting accepted; the protocol's own messages (RFC 7047 §4.1) need about ten. */
+const DEPTH_MAX = 128;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -51,6 +54,7 @@ export class JsonStream {
     }
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       this.depth += 1;
+      if (this.depth > DEPTH_MAX) throw malformed(`nested more than ${DEPTH_MAX} deep`);
       return false;
     }
     if (this.depth === 0) {
