@@ -1,11 +1,15 @@
 /**
  * N simulated virtual machines, as N resources and as one fleet, beside what Terraform itself takes
- * for N `terraform_data`: empty ones, and ones whose objects are as large as a machine's.
+ * for N `terraform_data`: empty ones, and ones whose objects are as large as a machine's. Single
+ * resources are measured with the state in a file and with the state elsewhere, which differ more
+ * than anything else does.
  */
 import { join } from 'node:path';
+import { baseWith, machineBody } from '../harness/configuration.js';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
 import { emptyImage } from '../harness/empty-image.js';
 import { scratchDir } from '../harness/paths.js';
+import { StateKeeper } from '../harness/state-keeper.js';
 import { Terraform } from '../harness/terraform.js';
 import { print } from './measure.js';
 import { bareNodeMib, watchingProviders } from './provider-memory.js';
@@ -23,28 +27,34 @@ export async function benchFleet(sizes: readonly number[]): Promise<void> {
     port: await freePort(),
     args: ['--simulate', String(simulatedNodes)],
   });
-  await controlPlane.start();
+  const states = new StateKeeper();
+  await Promise.all([controlPlane.start(), states.start()]);
   try {
-    const image = emptyImage(join(dir, 'empty.qcow2'));
+    const variables = { image: emptyImage(join(dir, 'empty.qcow2')) };
     for (const size of sizes) {
-      const alone = (name: string, configuration: string): Promise<Durations> =>
-        run(new Terraform({ dir: join(dir, `${name}-${size}`), profile: '' }), configuration);
-      const ours = (name: string, configuration: string): Promise<Durations> => {
+      const time = (name: string, configuration: string, backend = ''): Promise<Durations> => {
         const { profile } = controlPlane;
-        const options = { dir: join(dir, `${name}-${size}`), profile, variables: { image } };
-        return run(new Terraform(options), configuration);
+        const terraform = new Terraform({ dir: join(dir, `${name}-${size}`), profile, variables });
+        return run(terraform, configuration + backend);
       };
-      const empty = await alone('data', emptyData(size));
-      tell({ name: 'one_fleet', size }, await ours('one-fleet', oneFleet(size)), empty);
+      const remote = (name: string, configuration: string): Promise<Durations> =>
+        time(name, configuration, states.backend(`${name}-${size}`));
+      const empty = await time('data', emptyData(size));
+      tell({ name: 'one_fleet', size }, await time('one-fleet', oneFleet(size)), empty);
       if (size > singlesMax) continue;
-      tell({ name: 'same_size', size }, await alone('same-size', sameSizeData(size)), empty);
-      const { result, peakMib } = await watchingProviders(() => ours('fleet', machines(size)));
+      tell({ name: 'same_size', size }, await time('same-size', sameSizeData(size)), empty);
+      const { result, peakMib } = await watchingProviders(() => time('fleet', machines(size)));
       tell({ name: 'fleet', size }, result, empty);
       const memory = { value: peakMib, unit: 'MiB', floor: bareNodeMib() };
       print({ name: `fleet_provider_memory_${size}`, ...memory });
+      const emptyRemote = await remote('remote-data', emptyData(size));
+      const large = await remote('remote-same-size', sameSizeData(size));
+      tell({ name: 'remote_same_size', size }, large, emptyRemote);
+      const machinesRemote = await remote('remote-fleet', machines(size));
+      tell({ name: 'remote_fleet', size }, machinesRemote, emptyRemote);
     }
   } finally {
-    await controlPlane.stop();
+    await Promise.all([controlPlane.stop(), states.stop()]);
   }
 }
 
@@ -107,58 +117,26 @@ ${nulls}
 }
 
 function machines(size: number): string {
-  return `${surroundings(size)}
+  return `${surroundings}
 resource "limiquantix_vm" "vm" {
   count = ${size}
-  name  = "vm-${size}-\${count.index}"
-${machine}
+  name  = "vm-\${count.index}"
+  ${machineBody({ memoryMib })}
 }
 `;
 }
 
 function oneFleet(size: number): string {
-  return `${surroundings(size)}
+  return `${surroundings}
 resource "limiquantix_vm_fleet" "vm" {
-  name     = "fleet-${size}"
+  name     = "fleet"
   replicas = ${size}
   vm = {
-${machine}
+    ${machineBody({ memoryMib })}
   }
 }
 `;
 }
 
-function surroundings(size: number): string {
-  return `
-terraform {
-  required_providers { limiquantix = { source = "limiquantix/limiquantix" } }
-}
-variable "image" { type = string }
-resource "limiquantix_image" "guest" {
-  name   = "guest-${size}"
-  source = { upload = { file = var.image } }
-}
-resource "limiquantix_storage_pool" "local" {
-  name      = "local-${size}"
-  directory = { path = "/var/lib/limiquantix/pools/bench-${size}" }
-}
-resource "limiquantix_network" "lan" {
-  name = "lan-${size}"
-  ipv4 = { cidr = "10.64.0.0/16" }
-}
-`;
-}
-
-const machine = `
-  cpu    = { cores = 1 }
-  memory = { size_mib = 64 }
-  disks = {
-    root = {
-      volume = {
-        pool_id  = limiquantix_storage_pool.local.id
-        size_gib = 1
-        image_id = limiquantix_image.guest.id
-      }
-    }
-  }
-  nics = { lan = { port = { network_id = limiquantix_network.lan.id } } }`;
+const memoryMib = 64;
+const surroundings = baseWith('10.64.0.0/16');

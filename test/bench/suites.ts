@@ -55,7 +55,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'fleet',
     about: 'Terraform with SIZES=100,1000 machines, as resources and as one fleet',
-    takes: '12 min',
+    takes: '14 min',
     run: () => benchFleet(numbers('SIZES', '100,1000')),
   },
   { name: 'lab', about: 'a machine on a real host (root)', takes: '1 min', run: benchLab },

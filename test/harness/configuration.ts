@@ -1,7 +1,7 @@
 /** Terraform configurations for tests: a base that everything needs, and virtual machines on it. */
 
-/** The provider, an image, a pool and a network `10.20.0.0/24`. */
-export const base = `
+/** The provider, an image, a pool and a network. */
+export const baseWith = (cidr: string): string => `
 terraform {
   required_providers { limiquantix = { source = "limiquantix/limiquantix" } }
 }
@@ -17,13 +17,15 @@ resource "limiquantix_storage_pool" "local" {
 }
 resource "limiquantix_network" "lan" {
   name = "lan"
-  ipv4 = { cidr = "10.20.0.0/24" }
+  ipv4 = { cidr = "${cidr}" }
 }
 `;
 
+/** The same with a network `10.20.0.0/24`. */
+export const base = baseWith('10.20.0.0/24');
+
 /** What of a machine a test wants otherwise than usual; values are HCL. */
 export interface MachineHcl {
-  readonly name: string;
   readonly attributes?: string;
   readonly memoryMib?: number;
   readonly rootGib?: number;
@@ -34,14 +36,12 @@ export interface MachineHcl {
   readonly imageId?: string;
 }
 
-/** A virtual machine with a root disk and an interface in the base's network. */
-export function machine(options: MachineHcl): string {
-  const { name, attributes = '', memoryMib = 256, rootGib = 1, disks = '', address } = options;
+/** What a machine is, as the resource, a template and a fleet say it. */
+export function machineBody(options: MachineHcl = {}): string {
+  const { attributes = '', memoryMib = 256, rootGib = 1, disks = '', address } = options;
   const imageId = options.imageId ?? 'limiquantix_image.guest.id';
   const addresses = address === undefined ? '' : `ip_addresses = ["${address}"]`;
   return `
-resource "limiquantix_vm" "${name}" {
-  name   = "${name}"
   ${attributes}
   cpu    = { cores = 1 }
   memory = { size_mib = ${memoryMib} }
@@ -63,6 +63,15 @@ resource "limiquantix_vm" "${name}" {
       }
     }
   }
+`;
+}
+
+/** A virtual machine with a root disk and an interface in the base's network. */
+export function machine({ name, ...body }: MachineHcl & { readonly name: string }): string {
+  return `
+resource "limiquantix_vm" "${name}" {
+  name   = "${name}"
+  ${machineBody(body)}
 }
 `;
 }
@@ -99,20 +108,8 @@ export function template(options: {
 resource "limiquantix_vm_template" "${name}" {
   name = "${name}"
   vm = {
-    cpu    = { cores = 1 }
-    memory = { size_mib = ${memoryMib} }
-    disks = {
-      root = {
-        volume = {
-          pool_id  = limiquantix_storage_pool.local.id
-          size_gib = 1
-          image_id = limiquantix_image.guest.id
-        }
-      }
-    }
-    nics     = { lan = { port = { network_id = limiquantix_network.lan.id } } }
+    ${machineBody({ memoryMib, attributes: more })}
     wait_for = { guest_agent = true }
-    ${more}
   }
   ${attributes}
 }
