@@ -69,7 +69,7 @@ async function overNetwork(hub: AgentHub, nodeId: string): Promise<StartedLink> 
           readImage: () => none(),
         }),
       ),
-    auth: (next) => (request) => next(request),
+    auth: { identify: async () => undefined, interceptor: (next) => (request) => next(request) },
     load: new Load(loadLimitsDefault, () => 0.5),
     clock: systemClock,
     log: silentLog,

@@ -9,7 +9,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@co
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import type { ApiContext } from '../../server/src/api/api-context.js';
 import { AuditLog } from '../../server/src/api/audit.js';
-import { authInterceptor } from '../../server/src/api/auth.js';
+import { createAuth } from '../../server/src/api/auth.js';
 import { valuesOf } from '../../server/src/api/connection.js';
 import { encodingOf } from '../../server/src/api/encoded.js';
 import { errorInterceptor } from '../../server/src/api/errors.js';
@@ -132,7 +132,7 @@ function methodsOf(
   const interceptors = [
     errorInterceptor({ log, newId }),
     leaderInterceptor({ isLeading: () => leadership.isLeading }),
-    authInterceptor({ tokens, context, log, audit }),
+    createAuth({ tokens, context, log, audit }).interceptor,
     // The limits are so high that they don't matter here; what counts is that calls end.
     loadOf(chance),
   ];

@@ -8,6 +8,7 @@ import {
   toBinary as libraryToBinary,
   type MessageShape,
 } from '@bufbuild/protobuf';
+import type { ReadBounds } from './bounds.js';
 import { planOf } from './plan.js';
 import { blank, type Draft, Reader } from './read.js';
 import { Writer } from './write.js';
@@ -16,15 +17,16 @@ const writer = new Writer();
 
 /**
  * Reads a message. Byte strings in it share the memory of `bytes`. Throws an Error for bytes that
- * are no message.
+ * are no message, and for what is beyond the bounds; messages without a plan have none.
  */
 export function fromBinary<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,
+  bounds?: ReadBounds,
 ): MessageShape<Desc> {
   const plan = planOf(schema);
   if (plan === undefined) return libraryFromBinary(schema, bytes);
-  return new Reader(bytes).rest(plan, blank(plan)) as MessageShape<Desc>;
+  return new Reader(bytes, bounds).rest(plan, blank(plan)) as MessageShape<Desc>;
 }
 
 /** Writes a message. Throws an Error with the field's name for a value that isn't of its type. */

@@ -4,6 +4,7 @@
  * Source: protobuf.dev/programming-guides/encoding.
  */
 import { ScalarType, type UnknownField } from '@bufbuild/protobuf';
+import { partsUnbounded, type ReadBounds, TooManyParts } from './bounds.js';
 import { type Element, type FieldPlan, type MessagePlan, wire } from './plan.js';
 
 /** A message under construction. */
@@ -34,8 +35,15 @@ export class Reader {
   private depth = 0;
   private readonly view: DataView;
   private readonly buffer: Buffer;
+  private partsLeft: number;
+  private readonly isStrict: boolean;
 
-  constructor(private readonly bytes: Uint8Array) {
+  constructor(
+    private readonly bytes: Uint8Array,
+    bounds?: ReadBounds,
+  ) {
+    this.partsLeft = bounds?.partsMax ?? partsUnbounded;
+    this.isStrict = bounds?.isStrict ?? false;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -51,12 +59,14 @@ export class Reader {
   }
 
   private message(plan: MessagePlan, into: Draft, end: number): Draft {
+    this.part();
     if (++this.depth > depthMax) throw new RangeError(`${plan.typeName} is nested too deep`);
     while (this.at < end) {
       const tag = this.tag();
       const number = tag >>> 3;
       const field = plan.byNumber[number] ?? plan.byLargeNumber.get(number);
-      if (field === undefined || !this.field(field, tag & 7, into)) this.unknown(tag, into);
+      if (field === undefined) this.unknown(tag, into);
+      else if (!this.field(field, tag & 7, into)) this.otherWireType(tag, into);
     }
     if (this.at !== end) throw new RangeError(`${plan.typeName} is cut off`);
     this.depth -= 1;
@@ -80,8 +90,10 @@ export class Reader {
     const own = wireTypeOf(element.scalar);
     if (form === 'list') {
       const list = into[field.name] as unknown[];
-      if (wireType === own) list.push(this.scalar(element));
-      else if (isPacked) this.packed(element, list);
+      if (wireType === own) {
+        this.part();
+        list.push(this.scalar(element));
+      } else if (isPacked) this.packed(element, list);
       else return false;
       return true;
     }
@@ -119,16 +131,21 @@ export class Reader {
 
   private packed(element: Element & { kind: 'scalar' }, list: unknown[]): void {
     const end = this.end();
-    while (this.at < end) list.push(this.scalar(element));
+    while (this.at < end) {
+      this.part();
+      list.push(this.scalar(element));
+    }
     if (this.at !== end) throw new RangeError('a packed list is cut off');
   }
 
   private entry({ element, key: keyType }: FieldPlan, map: Draft): void {
+    this.part();
     const end = this.end();
     let key: unknown;
     let value: unknown;
     while (this.at < end) {
       const tag = this.tag();
+      if (this.isStrict) refuseOther(tag, { element, key: keyType });
       if (tag >>> 3 === 1) key = this.scalar({ kind: 'scalar', scalar: keyType, strict: true });
       else if (tag >>> 3 !== 2) this.skip(tag);
       else if (element.kind === 'scalar') value = this.scalar(element);
@@ -274,7 +291,20 @@ export class Reader {
     if (this.at > this.bytes.length) throw new RangeError('the message is cut off');
   }
 
+  /** Others read a known field whatever the wire type says it is. */
+  private otherWireType(tag: number, into: Draft): void {
+    if (this.isStrict) throw new RangeError(`field ${tag >>> 3} has another wire type`);
+    this.unknown(tag, into);
+  }
+
+  /** Counts what takes memory of its own. */
+  private part(): void {
+    this.partsLeft -= 1;
+    if (this.partsLeft < 0) throw new TooManyParts('the message has too many parts');
+  }
+
   private unknown(tag: number, into: Draft): void {
+    this.part();
     const start = this.at;
     this.skip(tag);
     const data = this.bytes.slice(start, this.at);
@@ -304,6 +334,13 @@ export class Reader {
       this.skip(tag);
     }
   }
+}
+
+/** Throws where something in a map's entry is neither its key nor its value. */
+function refuseOther(tag: number, { element, key }: Pick<FieldPlan, 'element' | 'key'>): void {
+  const ofValue = element.kind === 'message' ? wire.delimited : wireTypeOf(element.scalar);
+  if (tag === (1 << 3) + wireTypeOf(key) || tag === (2 << 3) + ofValue) return;
+  throw new RangeError('an entry of a map has more than a key and a value');
 }
 
 function addUnknown(into: Draft, field: UnknownField): void {

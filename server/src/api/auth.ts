@@ -4,7 +4,14 @@
  * there is no table of methods.
  */
 import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
-import { Code, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect';
+import {
+  Code,
+  type ContextValues,
+  createContextKey,
+  type Interceptor,
+  type StreamRequest,
+  type UnaryRequest,
+} from '@connectrpc/connect';
 import type { ApiToken } from '@limiquantix/proto/identity/v1/api_token_pb.js';
 import type { ServiceAccount } from '@limiquantix/proto/identity/v1/service_account_pb.js';
 import { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js';
@@ -40,19 +47,61 @@ const openPermission = 'agent.register';
 /** What agents may do, and users may not. */
 const agentPrefix = 'agent.';
 
-/** Finds out who calls and refuses what they may not do. */
-export function authInterceptor(options: AuthOptions): Interceptor {
-  const { context, audit } = options;
-  const book = new AccessBook(context.view);
+/** Who calls, and whether they may. */
+export interface Auth {
+  /**
+   * Finds out who makes a call, which is done once for each. Needs nothing of the request; throws
+   * UNAUTHENTICATED for nobody we know, PERMISSION_DENIED for an agent's method to a user.
+   */
+  readonly identify: (method: DescMethod, values: ContextValues) => Promise<unknown>;
+  /** Refuses what the caller may not do, and tells handlers who it is. */
+  readonly interceptor: Interceptor;
+}
+
+/** Makes it. */
+export function createAuth(options: AuthOptions): Auth {
+  const parts = {
+    ...options,
+    book: new AccessBook(options.context.view),
+    use: new TokenUse(options.context, options.log),
+  };
+  const identify = (method: DescMethod, values: ContextValues): Promise<Identity> => {
+    const known = values.get(identityKey) ?? identified(parts, method, values);
+    values.set(identityKey, known);
+    return known;
+  };
+  return { identify, interceptor: authInterceptor(options, identify) };
+}
+
+/** Whether a method is for everybody. */
+export const isOpen = (method: DescMethod): boolean => permissionOf(method) === openPermission;
+
+/** Who makes a call, once somebody has asked. */
+const identityKey = createContextKey<Promise<Identity> | undefined>(undefined, {
+  description: 'identity',
+});
+
+async function identified(
+  parts: Parts,
+  method: DescMethod,
+  values: ContextValues,
+): Promise<Identity> {
+  const permission = permissionOf(method);
+  const { authorization, nodeId } = connectionOf({ values });
+  const found = await identify(parts, { authorization, nodeId, isOpen: isOpen(method) });
+  refuseOtherKind(found.caller, permission);
+  return found;
+}
+
+function authInterceptor(
+  { context, audit }: AuthOptions,
+  identityOfCall: (method: DescMethod, values: ContextValues) => Promise<Identity>,
+): Interceptor {
   const targets = createTargets(context.types);
-  const parts = { ...options, book, use: new TokenUse(context, options.log) };
   return (next) => async (request) => {
     const { method, contextValues } = request;
     const permission = permissionOf(method);
-    const { authorization, nodeId } = connectionOf({ values: contextValues });
-    const isOpen = permission === openPermission;
-    const { caller, accessNow } = await identify(parts, { authorization, nodeId, isOpen });
-    refuseOtherKind(caller, permission);
+    const { caller, accessNow } = await identityOfCall(method, contextValues);
     const access = accessNow();
     const author = authorOf(request, { permission, actor: nameOfCaller(caller) });
     setCall(contextValues, { caller, access, accessNow, author });

@@ -13,7 +13,7 @@ import { TokenService } from '@limiquantix/proto/identity/v1/token_service_pb.js
 import { CertificateAuthority } from '../identity/certificate-authority.js';
 import { silentLog } from '../log.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
-import { authInterceptor } from './auth.js';
+import { createAuth } from './auth.js';
 import { parseListenAddress } from './listen.js';
 import { Load, loadLimitsDefault } from './load.js';
 import { startApiServer } from './server.js';
@@ -210,7 +210,7 @@ describe('addresses', () => {
     keyPair: await installation.authority.serverPair([]),
     caPem: installation.authority.certificatePem,
     routes: () => undefined,
-    auth: authInterceptor({ ...installation, log: silentLog }),
+    auth: createAuth({ ...installation, log: silentLog }),
     load: new Load(loadLimitsDefault, () => 0.5),
     clock,
     log: silentLog,

@@ -13,9 +13,11 @@ import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
 import { noTelemetry, type Telemetry } from '../telemetry.js';
 import { noTracing, type Tracing } from '../tracing.js';
+import type { Auth } from './auth.js';
 import { callLogInterceptor } from './call-log.js';
 import { valuesOfRequest, valuesOfStream } from './connection.js';
 import { errorInterceptor } from './errors.js';
+import { createGate } from './gate.js';
 import { recordMethods, type ServedMethod } from './grpc/methods.js';
 import { createGrpcServer, type ServeStream } from './grpc/serve.js';
 import { type ListenAddress, listen } from './listen.js';
@@ -33,7 +35,7 @@ export interface ApiServerOptions {
   /** Registers the services. */
   readonly routes: (router: ConnectRouter) => void;
   /** Finds out who calls and refuses what they may not do. */
-  readonly auth: Interceptor;
+  readonly auth: Auth;
   /** Refuses what this server can't answer; nothing without it. */
   readonly refuse?: Interceptor | undefined;
   /** Takes what another server answers, and then returns true; nothing without it. */
@@ -70,8 +72,6 @@ const sessionMemoryMb = 256;
 /** What a client may send before it is acknowledged: an upload shouldn't wait for each 64 KiB. */
 const streamWindowBytes = 1024 * 1024;
 const sessionWindowBytes = 16 * 1024 * 1024;
-/** A chunk of an upload is 4 MiB, and there is something around it. */
-const requestBytesMax = 6 * 1024 * 1024;
 const responseBytesMax = 256 * 1024 * 1024;
 /** On a local network, compressing costs more than it saves. */
 const compressBytesMin = 256 * 1024;
@@ -117,15 +117,16 @@ interface Handlers {
 
 function createHandlers(options: ApiServerOptions, shutdownSignal: AbortSignal): Handlers {
   const { auth, caPem, clock, load, log, refuse, tracing = noTracing } = options;
-  const limits = { readMaxBytes: requestBytesMax, writeMaxBytes: responseBytesMax };
   const measure = telemetryInterceptor(options.telemetry ?? noTelemetry);
   const note = callLogInterceptor({ ...options, tracing });
   const first = [note, measure, errorInterceptor(options)];
-  const interceptors = [...first, ...(refuse ? [refuse] : []), auth, loadInterceptor(load)];
+  const gate = createGate(auth, first);
+  const before = [...first, ...(refuse ? [refuse] : [])];
+  const interceptors = [...before, auth.interceptor, loadInterceptor(load)];
+  const writeMaxBytes = responseBytesMax;
   let methods: ReadonlyMap<string, ServedMethod> = new Map();
   const serve = createRpcHandler({
-    ...limits,
-    log,
+    ...{ gate, log, writeMaxBytes },
     routes(router) {
       const recorded = recordMethods(router, interceptors);
       options.routes(recorded.recording);
@@ -138,7 +139,7 @@ function createHandlers(options: ApiServerOptions, shutdownSignal: AbortSignal):
     fallback: (_request, response) => answer(response, 404, notFound),
   });
   const serveGrpc = createGrpcServer({
-    ...{ ...limits, methods, clock, log, shutdownSignal },
+    ...{ gate, methods, clock, log, shutdownSignal, writeMaxBytes },
     contextValues: valuesOfStream,
   });
   const serveRequest = (request: NodeRequest, response: NodeResponse): void => {

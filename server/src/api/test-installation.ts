@@ -35,7 +35,7 @@ import { openSqliteStore } from '../store/sqlite.js';
 import { View } from '../view/view.js';
 import type { ApiContext } from './api-context.js';
 import { AuditLog } from './audit.js';
-import { authInterceptor } from './auth.js';
+import { createAuth } from './auth.js';
 import { ensureBuiltIns } from './built-ins.js';
 import { nodeOf } from './caller.js';
 import { InventoryKeeper } from './inventory.js';
@@ -130,7 +130,7 @@ export async function startTestInstallation(options: TestOptions): Promise<TestI
     keyPair: await authority.serverPair([]),
     caPem: authority.certificatePem,
     routes: (router) => register(router, { context, tokens, authority }),
-    auth: authInterceptor({ tokens, context, log: logInto(errors), audit }),
+    auth: createAuth({ tokens, context, log: logInto(errors), audit }),
     load: options.load ?? new Load(loadLimitsDefault, context.random),
     clock,
     log: logInto(errors),

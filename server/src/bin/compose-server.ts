@@ -10,7 +10,7 @@ import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { createAgentService } from '../api/agent-service.js';
 import type { ApiContext } from '../api/api-context.js';
 import { AuditLog } from '../api/audit.js';
-import { authInterceptor } from '../api/auth.js';
+import { createAuth } from '../api/auth.js';
 import { callerOf } from '../api/caller.js';
 import { forgetOperations } from '../api/forget-operations.js';
 import { startHousekeeping } from '../api/housekeeping.js';
@@ -231,7 +231,7 @@ async function startApi(options: ServerOptions, parts: ApiParts): Promise<ApiSer
     keyPair: await serverKeyPair(options, authority),
     caPem: authority.certificatePem,
     routes: (router) => register(router, parts),
-    auth: authInterceptor({ tokens, context, log: options.log, audit: parts.audit }),
+    auth: createAuth({ tokens, context, log: options.log, audit: parts.audit }),
     refuse: leaderInterceptor({ isLeading: () => leadership.isLeading }),
     relay: (...arrived) => relay.take(...arrived),
     load: new Load(options.load ?? loadLimitsDefault, options.random),

@@ -14,12 +14,15 @@ import {
   type UnaryRequest,
 } from '@connectrpc/connect';
 import { parseTimeout } from '@connectrpc/connect/protocol-grpc';
+import { TooManyParts } from '@limiquantix/proto/binary/bounds.js';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { frameOf } from '@limiquantix/proto/grpc/wire.js';
 import type { Log, LogFields } from '../../log.js';
 import type { Clock } from '../../reconcile/clock.js';
 import { notesIn } from '../call-notes.js';
 import { encodingOf } from '../encoded.js';
+import { bytesMaxOf, type Gate } from '../gate.js';
+import { partsMax, tooManyParts } from '../message-bound.js';
 import type { ServedMethod } from './methods.js';
 import { RequestBody, statusHeaders } from './wire.js';
 
@@ -27,8 +30,9 @@ import { RequestBody, statusHeaders } from './wire.js';
 export interface CallOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** How long a message of a request and of an answer may be. */
-  readonly readMaxBytes: number;
+  /** Says whether the request of a call may be read. */
+  readonly gate: Gate;
+  /** How long a message of an answer may be. */
   readonly writeMaxBytes: number;
   /** The calls that are being served, and how to end them. */
   readonly live: Set<(reason: unknown) => void>;
@@ -44,13 +48,20 @@ export interface Arrived {
 
 /** Serves a call to its end. */
 export function serveCall(arrived: Arrived, options: CallOptions): void {
-  const { stream } = arrived;
-  const body = new RequestBody(options.readMaxBytes);
+  const { served, stream, values } = arrived;
+  const body = new RequestBody(bytesMaxOf(served.method));
+  const gated = options.gate(served.method, values).then((refusal) => {
+    if (refusal !== undefined) body.refuse(refusal);
+  });
   let isRead = false;
   const run = (): void => {
     if (isRead) return;
     isRead = true;
-    new GrpcCall(arrived, options).answer(body).catch((error: unknown) => {
+    const read = async (): Promise<Uint8Array> => {
+      await gated;
+      return body.message();
+    };
+    new GrpcCall(arrived, options).answer(read).catch((error: unknown) => {
       const call = fieldsOf(arrived);
       options.log.debug('an answer could not be sent', { ...call, error: String(error) });
       stream.close();
@@ -87,10 +98,10 @@ class GrpcCall {
     this.#options = options;
   }
 
-  /** Answers the request. Throws where that can't be written. */
-  async answer(body: RequestBody): Promise<void> {
+  /** Answers the request that is read. Throws where that can't be written. */
+  async answer(read: () => Promise<Uint8Array>): Promise<void> {
     try {
-      await this.#run(body);
+      await this.#run(read);
     } catch (cause) {
       // The error interceptor has made one of what handlers throw; Connect's own are of that kind.
       this.#fail(ConnectError.from(cause, Code.Internal));
@@ -99,12 +110,13 @@ class GrpcCall {
     }
   }
 
-  async #run(body: RequestBody): Promise<void> {
+  async #run(read: () => Promise<Uint8Array>): Promise<void> {
     const { headers, served } = this.#arrived;
     const { method } = served;
     const timeout = headers['grpc-timeout'];
     if (timeout !== undefined) this.#heedTimeout(String(timeout));
-    const message = decode(() => fromBinary(method.input, body.message()));
+    const bytes = await read();
+    const message = decode(() => fromBinary(method.input, bytes, { partsMax }));
     const response = await served.run(this.#request(message), this.#context());
     if (response.stream) await this.#stream(response.message);
     else this.#send(response.message);
@@ -274,7 +286,7 @@ function decode<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    if (cause instanceof ConnectError) throw cause;
+    if (cause instanceof TooManyParts) throw tooManyParts();
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new ConnectError(`parse binary: ${message}`, Code.Internal);
   }

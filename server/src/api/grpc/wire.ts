@@ -33,6 +33,12 @@ export class RequestBody {
     return true;
   }
 
+  /** Keeps nothing of it any more; the error is what reading it comes to. */
+  refuse(refusal: ConnectError): void {
+    this.#refusal = refusal;
+    this.#pieces = [];
+  }
+
   /** The message, once everything came. Throws where there isn't exactly one, or it is too long. */
   message(): Uint8Array {
     if (this.#refusal !== undefined) throw this.#refusal;
