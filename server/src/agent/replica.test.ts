@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { DesiredSchema } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { VolumeSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import { type LogFiles, machineLogFiles } from './log-files.js';
 import { Replica } from './replica.js';
 
 const volume = (id: string, name = 'data', description = '') => ({
@@ -79,6 +80,28 @@ describe('Replica', () => {
     const second = await opened();
     expect(idsOf(second)).toEqual(['a']);
     await second.close();
+  });
+
+  it('says what left also where the disk refused to take that the first time', async () => {
+    const first = await opened();
+    await first.apply(snapshot('a', 'b'));
+    await first.close();
+    let isBroken = true;
+    const files: LogFiles = {
+      ...machineLogFiles,
+      async open(...call) {
+        const file = await machineLogFiles.open(...call);
+        const sync = () => (isBroken ? Promise.reject(new Error('EIO')) : file.sync());
+        return { ...file, sync };
+      },
+    };
+    const replica = await Replica.open(directory, readId, files);
+    await expect(replica.apply(change(['c'], ['a']))).rejects.toThrow('EIO');
+    await expect(replica.apply(snapshot('b'))).rejects.toThrow('EIO');
+    expect(idsOf(replica)).toEqual(['a', 'b']);
+    isBroken = false;
+    expect(await replica.apply(snapshot('b'))).toEqual([{ type: 'volume', id: 'a' }]);
+    await replica.close();
   });
 
   it('keeps the file short and readable by its owner only', async () => {

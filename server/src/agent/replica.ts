@@ -75,18 +75,25 @@ export class Replica {
     return [...this.#entries.values()];
   }
 
-  /** Takes a change; it is on disk when this returns. Gives the keys that left. */
+  /**
+   * Takes a change; it is on disk when this returns. Gives the keys that left. Where it can't be
+   * written it throws, and what is desired is as before: the next snapshot says anew what left.
+   */
   async apply(desired: Desired): Promise<readonly ResourceKey[]> {
     if (!desired.snapshot && !this.#known) {
       throw refused('a change of the desired state came before the first snapshot');
     }
     const before = new Map(this.#entries);
+    const [liveBytes, wasKnown] = [this.#liveBytes, this.#known];
     this.#merge(desired);
-    const record = encodeRecord(desired);
-    const isLong =
-      this.#logBytes + record.length > Math.max(compactBytesMin, this.#liveBytes * compactRatio);
-    if (desired.snapshot || isLong) await this.#rewrite(desired.revision);
-    else await this.#append(record);
+    try {
+      await this.#write(desired);
+    } catch (error) {
+      this.#entries.clear();
+      for (const [name, entry] of before) this.#entries.set(name, entry);
+      [this.#liveBytes, this.#known] = [liveBytes, wasKnown];
+      throw error;
+    }
     return [...before].filter(([name]) => !this.#entries.has(name)).map(([, { key }]) => key);
   }
 
@@ -131,6 +138,14 @@ export class Replica {
   #forget(name: string): void {
     this.#liveBytes -= this.#entries.get(name)?.resource.length ?? 0;
     this.#entries.delete(name);
+  }
+
+  async #write(desired: Desired): Promise<void> {
+    const record = encodeRecord(desired);
+    const isLong =
+      this.#logBytes + record.length > Math.max(compactBytesMin, this.#liveBytes * compactRatio);
+    if (desired.snapshot || isLong) await this.#rewrite(desired.revision);
+    else await this.#append(record);
   }
 
   async #append(record: Uint8Array): Promise<void> {

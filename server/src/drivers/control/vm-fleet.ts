@@ -23,6 +23,7 @@ import {
 import { changeOf, concernsFleet, stateOf } from '../../decide/fleet-members.js';
 import { decideRollout, type Member, type MemberChange } from '../../decide/fleet-rollout.js';
 import { fleetStatus } from '../../decide/fleet-status.js';
+import { madeRoom, movedNeighbour, waitsForRoomMs } from '../../decide/made-room.js';
 import type {
   Difference,
   Driver,
@@ -120,7 +121,8 @@ export class VmFleetControlDriver
       return { actions: [], status: fleet.status, againAfterMs: restMs };
     }
     this.#writtenMs.set(fleet.id, lookup.nowMs());
-    return { actions: [], status: fleetStatus(evidence), againAfterMs: undefined };
+    const againAfterMs = hindrance === undefined ? undefined : waitsForRoomMs;
+    return { actions: [], status: fleetStatus(evidence), againAfterMs };
   }
 
   diff(_: VmFleet, { actions, status, againAfterMs }: Observed): Difference<Action, VmFleetStatus> {
@@ -153,15 +155,18 @@ export class VmFleetControlDriver
     return { gone: false, waitingFor: `${machines.length} machines`, status };
   }
 
-  triggers({ key, resource, previous }: ViewChange, lookup: Lookup): readonly ResourceKey[] {
-    const keyOf = (id: string): ResourceKey => ({ type: 'vm_fleet', id });
+  triggers(change: ViewChange, lookup: Lookup): readonly ResourceKey[] {
+    const { key, resource, previous } = change;
     switch (key.type) {
       case 'vm': {
+        const waiting = madeRoom(change) || movedNeighbour(change) ? this.#waiting : [];
         const { owner } = resource ?? previous ?? {};
-        if (owner?.type !== 'vm_fleet') return [];
         const [before, after] = [previous, resource] as (VirtualMachine | undefined)[];
-        return concernsFleet(before, after) ? [keyOf(owner.id)] : [];
+        const isOwn = owner?.type === 'vm_fleet' && concernsFleet(before, after);
+        return [...waiting, ...(isOwn ? [owner.id] : [])].map(keyOf);
       }
+      case 'vm_fleet':
+        return madeRoom(change) ? [...this.#waiting].map(keyOf) : [];
       case 'vm_template':
         return lookup.referrers('vm_fleet', key.id).map(({ id }) => keyOf(id));
       case 'node':
@@ -197,3 +202,5 @@ export class VmFleetControlDriver
     return { index, id: vm.id, state, change };
   }
 }
+
+const keyOf = (id: string): ResourceKey => ({ type: 'vm_fleet', id });

@@ -11,6 +11,12 @@ import {
   VirtualMachineStatusSchema,
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Capacity } from '../../decide/capacity.js';
+import {
+  hasNeighbourRules,
+  madeRoom,
+  movedNeighbour,
+  waitsForRoomMs,
+} from '../../decide/made-room.js';
 import { placeMachine } from '../../decide/place-machine.js';
 import type { Placement } from '../../decide/placement.js';
 import { judgeVm } from '../../decide/vm-readiness.js';
@@ -52,7 +58,7 @@ export class VmControlDriver
   readonly runsOn = 'control-plane';
   readonly #options: VmDriverOptions;
   /** Machines that no node could take when they were last looked at. */
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new Map<string, { readonly hasNeighbourRules: boolean }>();
 
   constructor(options: VmDriverOptions) {
     this.#options = options;
@@ -81,7 +87,10 @@ export class VmControlDriver
       placementReasons: [...(placement?.reasons ?? vm.status?.placementReasons ?? [])],
     });
     const judged = judgeVm(vm, { status, lookup, nodeConnected });
-    return { actions: [], status: Object.assign(status, judged) };
+    const difference = { actions: [], status: Object.assign(status, judged) };
+    // Room that was held for what is never stored, and much that rules look at, changes unseen.
+    if (placement?.kind === 'rejected') return { ...difference, againAfterMs: waitsForRoomMs };
+    return difference;
   }
 
   async apply(): Promise<void> {
@@ -116,7 +125,10 @@ export class VmControlDriver
   triggers(change: ViewChange, lookup: Lookup): readonly ResourceKey[] {
     switch (change.key.type) {
       case 'vm':
-        return change.resource === undefined ? this.#waitingKeys() : [];
+        if (madeRoom(change)) return this.#waitingKeys();
+        return movedNeighbour(change) ? this.#waitingKeys((one) => one.hasNeighbourRules) : [];
+      case 'vm_fleet':
+        return madeRoom(change) ? this.#waitingKeys() : [];
       case 'volume':
       case 'port':
         return usersOf(change, lookup);
@@ -138,13 +150,16 @@ export class VmControlDriver
       occupancy.hold(vm, placement.nodeId);
       this.#waiting.delete(vm.id);
     } else {
-      this.#waiting.add(vm.id);
+      this.#waiting.set(vm.id, { hasNeighbourRules: hasNeighbourRules(vm) });
     }
     return placement;
   }
 
-  #waitingKeys(): ResourceKey[] {
-    return [...this.#waiting].map((id) => ({ type: 'vm', id }));
+  #waitingKeys(
+    concerns: (waiting: { readonly hasNeighbourRules: boolean }) => boolean = () => true,
+  ): ResourceKey[] {
+    const concerned = [...this.#waiting].filter(([, one]) => concerns(one));
+    return concerned.map(([id]) => ({ type: 'vm', id }));
   }
 
   /** A node that comes or goes concerns its machines; one that gets room, those that wait. */
