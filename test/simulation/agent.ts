@@ -14,7 +14,7 @@ import { createOvsdbClient } from '../../server/src/wire/ovsdb/client.js';
 import { openVSwitch } from '../../server/src/wire/ovsdb/open-vswitch.js';
 import type { Chance } from './chance.js';
 import { dialInLife } from './dial.js';
-import type { Life } from './life.js';
+import type { Fate, Life } from './life.js';
 import type { Mischief } from './mischief.js';
 import type { Seams } from './mutations.js';
 import type { Network } from './network.js';
@@ -54,7 +54,7 @@ export function startSimulatedAgent(options: SimulatedAgentOptions): Promise<Hos
     nodeId,
     types: contractTypes,
     directory: '/desired',
-    files: life.guard(files),
+    files: stateFiles(files, life, fate('state')),
     controlPlane: {
       open: openStream(options),
       // No image is declared in a simulation.
@@ -85,6 +85,17 @@ export function startSimulatedAgent(options: SimulatedAgentOptions): Promise<Hos
     agentVersion: 'test',
     session: String(chance.random()),
   });
+}
+
+/** The agent's own files, whose every call may fail. */
+function stateFiles(files: LogFiles, life: Life, fate: Fate): LogFiles {
+  const guarded = life.guard(files, fate);
+  return {
+    ensureDirectory: (path) => guarded.ensureDirectory(path),
+    read: (path) => guarded.read(path),
+    open: async (path, how) => life.guard(await guarded.open(path, how), fate),
+    replace: (from, to) => guarded.replace(from, to),
+  };
 }
 
 /** A stream to one server after the other, as `connectControlPlane` does it. */

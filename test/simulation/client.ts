@@ -3,18 +3,22 @@
  * Terraform does with a configuration: it reads what it made, compares, and creates, changes and
  * deletes in the order of references, several at a time. It remembers what was acknowledged.
  */
+import { setMaxListeners } from 'node:events';
 import { create, type DescMessage, equals } from '@bufbuild/protobuf';
+import type { VmFleet } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
 import { createApiClient } from '../../provider/src/client/api-client.js';
 import { type Api, ApiError } from '../../provider/src/engine/api.js';
 import type { AnyResource as ProviderResource } from '../../provider/src/engine/fields.js';
 import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
+import type { Demand } from '../../server/src/decide/placement.js';
 import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import type { Acknowledged } from './acknowledged.js';
 import { type SimulatedChannelOptions, simulatedChannel } from './channel.js';
 import type { Configuration, Declaration } from './declared.js';
 import type { Seams } from './mutations.js';
+import { needOfEach, noDemand, plus, type RoomWatch, times } from './room.js';
 
 /** What a client works with. */
 export interface ClientOptions extends SimulatedChannelOptions {
@@ -26,6 +30,9 @@ export interface ClientOptions extends SimulatedChannelOptions {
   readonly onStrange: (what: string) => void;
   /** A bug that is put in. */
   readonly seams: Seams;
+  readonly rooms: RoomWatch;
+  /** Whether no call is lost or hangs: none is under way that nobody waits for. */
+  readonly isCalm: () => boolean;
 }
 
 /** What the client knows of a resource that it made. */
@@ -56,8 +63,10 @@ export class Client {
   readonly #state = new Map<string, Known>();
   /** What was sent to be made, and may have been. */
   readonly #sent = new Map<string, Sent>();
-  /** What there was no room for. */
+  /** What there was no room for when it was asked for last. */
   readonly withoutRoom = new Set<string>();
+  /** What fleets asked for that may still be under way, by their keys. */
+  readonly #asked = new Map<string, Demand>();
   /** Resources that an apply is at. */
   readonly pending = new Set<string>();
   #running: Promise<void> | undefined;
@@ -66,10 +75,13 @@ export class Client {
     this.#options = options;
     const { clock, newId, seams } = options;
     const channel = simulatedChannel(options);
+    const { signal: stopping } = new AbortController();
+    // Each call that is under way listens to it.
+    setMaxListeners(0, stopping);
     this.#api = createApiClient({
       settings: { endpoint: '', token: '', caCertificate: undefined, disruptionLimit: undefined },
       channel: seams.channel?.(channel, newId) ?? channel,
-      stopping: new AbortController().signal,
+      stopping,
       nowMs: () => clock.nowMs(),
       timers: clock,
       planId: '',
@@ -144,24 +156,46 @@ export class Client {
 
   /** Makes a resource as declared; says whether it is there. */
   async #ensure(declaration: Declaration): Promise<boolean> {
-    this.pending.add(declaration.key);
+    const { key } = declaration;
+    this.pending.add(key);
+    const wasThere = this.#watchRoom(declaration);
     try {
-      const found = await this.#read(declaration.key);
-      if (found === undefined) return await this.#create(declaration);
-      const paths = this.#paths(declaration, found);
-      if (paths.length > 0) await this.#update(declaration, found, paths);
+      const found = await this.#read(key);
+      const paths = found === undefined ? [] : this.#paths(declaration, found);
+      if (found === undefined) await this.#create(declaration);
+      else if (paths.length > 0) await this.#update(declaration, found, paths);
+      this.withoutRoom.delete(key);
+      this.#asked.delete(key);
       return true;
     } catch (error) {
       if (error instanceof ApiError && noRoom.has(error.reason)) {
-        this.withoutRoom.add(declaration.key);
+        this.withoutRoom.add(key);
+        this.#asked.delete(key);
+        if (wasThere()) this.#options.onStrange(`${key} found no room where there was: ${error}`);
       }
-      return this.#failed(`apply ${declaration.key}`, error);
+      return this.#failed(`apply ${key}`, error);
     } finally {
-      this.pending.delete(declaration.key);
+      wasThere();
+      this.pending.delete(key);
     }
   }
 
-  async #create(declaration: Declaration): Promise<boolean> {
+  /** Looks on whether there is room for a fleet while it is asked for. */
+  #watchRoom({ key, type, make }: Declaration): () => boolean {
+    if (type !== 'vm_fleet') return () => false;
+    const { rooms, isCalm } = this.#options;
+    const fleet = make((other) => this.#idOf(other)) as unknown as VmFleet;
+    // One that was given up on may have been given room, and may still give it back.
+    const others = [...this.#asked].filter(([other]) => other !== key || !isCalm());
+    const own = times(needOfEach(fleet), fleet.spec?.replicas ?? 0);
+    this.#asked.set(key, own);
+    return rooms.begin({
+      ...{ fleet, id: this.#state.get(key)?.id },
+      others: others.reduce((sum, [, one]) => plus(sum, one), isCalm() ? noDemand : own),
+    });
+  }
+
+  async #create(declaration: Declaration): Promise<void> {
     const { key, type, needs, make } = declaration;
     const sent = this.#sent.get(key) ?? {
       ...{ key, type, needs, requestId: this.#options.newId() },
@@ -169,7 +203,6 @@ export class Client {
     };
     const created = await this.#send(sent);
     await this.#api.wait(shapeOf(type), { resource: created, until: 'ready', timeoutMs: waitMs });
-    return true;
   }
 
   /** Sends what is to be made; with the same request id again, where it may have been made. */

@@ -169,7 +169,7 @@ export class Installation {
   /** Starts an agent that doesn't run, where its host has power. */
   async startAgent(one: HostProcess): Promise<void> {
     if (one.life !== undefined || one.isOff) return;
-    const { chance } = this.#options;
+    const { timeline, chance } = this.#options;
     const { host, files } = one;
     const life = this.#live(host.name, () => {
       one.life = undefined;
@@ -177,15 +177,20 @@ export class Installation {
       this.#later(() => this.startAgent(one));
     });
     one.life = life;
-    one.agent = await startSimulatedAgent({
-      ...{ life, host, files, network: this.network, mischief: this.mischief },
-      log: life.guard(this.#agentLog(host.name)),
-      nodeId: this.nodeId(host),
-      chance: chance.fork(`${host.name} ${this.#lives}`),
-      servers: this.servers.map(({ name }) => name),
-      serverOf: this.serverOf,
-      seams: this.#options.seams,
-    });
+    try {
+      one.agent = await startSimulatedAgent({
+        ...{ life, host, files, network: this.network, mischief: this.mischief },
+        log: life.guard(this.#agentLog(host.name)),
+        nodeId: this.nodeId(host),
+        chance: chance.fork(`${host.name} ${this.#lives}`),
+        servers: this.servers.map(({ name }) => name),
+        serverOf: this.serverOf,
+        seams: this.#options.seams,
+      });
+    } catch (error) {
+      timeline.note(`the agent of ${host.name} did not start: ${String(error)}`);
+      life.kill();
+    }
   }
 
   /** Cuts a server off from the store that it shares with others. */

@@ -18,7 +18,7 @@ export interface Rates {
 }
 
 /** What calls go to. */
-export type Backend = 'libvirt' | 'disks' | 'files' | 'store';
+export type Backend = 'libvirt' | 'disks' | 'files' | 'state' | 'store';
 
 const calm: Rates = { error: 0, slow: 0, hang: 0, death: 0 };
 const slowMsMax = 3_000;
@@ -45,6 +45,12 @@ export class Mischief {
   calm(): void {
     this.rates = calm;
     this.fullDisks.clear();
+  }
+
+  /** Whether nothing befalls any call. */
+  get isCalm(): boolean {
+    const { error, slow, hang, death } = this.rates;
+    return error + slow + hang + death === 0;
   }
 
   /** Counts a fault. */
@@ -106,7 +112,8 @@ const growing: ReadonlySet<string> = new Set([
 
 function errorOf(backend: Backend): Error {
   if (backend === 'store') return unavailable('a simulated failure');
-  if (backend === 'files') return Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+  if (backend === 'files' || backend === 'state')
+    return Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
   if (backend === 'libvirt') return new LibvirtClosedError('the simulated socket was closed');
   const [reason, message] = ['IO_ERROR', 'a simulated input/output error'] as const;
   return new DiskImageError({ reason, message });

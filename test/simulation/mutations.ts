@@ -3,8 +3,14 @@
  * so that it behaves as if the bug were in it. The simulator must find every one of them, or its
  * silence about the product means nothing.
  */
+import { create } from '@bufbuild/protobuf';
+import { type Node, NodePhase } from '@limiquantix/proto/compute/v1/node_pb.js';
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Channel } from '../../provider/src/client/channel.js';
 import type { ApiContext } from '../../server/src/api/api-context.js';
+import { recordKey } from '../../server/src/resource/keys.js';
+import { encodeRecord } from '../../server/src/resource/record.js';
+import type { AnyResource, AnyStatus } from '../../server/src/resource/resource.js';
 import type { Store, StoreEvent, WatchBatch } from '../../server/src/store/store.js';
 import type { DiskImages } from '../../server/src/wire/disk-image/api.js';
 import type { LibvirtApi } from '../../server/src/wire/libvirt/api.js';
@@ -87,6 +93,11 @@ export const mutations: readonly Mutation[] = [
     seams: { context: countLate },
   },
   {
+    name: 'moved-off-silent-node',
+    what: 'machines of a node that is not heard of get another one, though they may run there',
+    seams: { context: moveOffSilentNodes },
+  },
+  {
     name: 'forgotten-definition',
     what: 'a machine that is removed is stopped and stays defined on its host',
     seams: { libvirt: (api) => replaced(api, { undefine: async () => undefined }) },
@@ -157,4 +168,32 @@ function countLate({ capacity }: ApiContext): void {
   occupancy.hold = (vm, nodeId) => {
     if (vm.status?.nodeId === nodeId) hold(vm, nodeId);
   };
+}
+
+function moveOffSilentNodes(context: ApiContext): void {
+  context.view.onChange(({ key, resource, previous }) => {
+    const [now, before] = [resource, previous] as unknown as (Node | undefined)[];
+    const isLost =
+      now?.status?.phase === NodePhase.NOT_READY && before?.status?.phase === NodePhase.READY;
+    if (key.type !== 'node' || !isLost) return;
+    const machines = context.view.list('vm') as unknown as readonly VirtualMachine[];
+    for (const vm of machines.filter(({ status }) => status?.nodeId === key.id)) {
+      void moveOff(context, vm).catch(() => undefined);
+    }
+  });
+}
+
+/** Makes a machine and its disks look as if they had never been given a node. */
+async function moveOff({ store, types, view }: ApiContext, vm: VirtualMachine): Promise<void> {
+  const placed = { ...vm, status: { ...vm.status, nodeId: '' } } as unknown as AnyResource;
+  const volumes = view.referrers('volume', vm.id).map((volume): [string, AnyResource] => {
+    const status = create(types.get('volume').status) as AnyStatus;
+    return ['volume', { ...volume, status }];
+  });
+  const changed: readonly [string, AnyResource][] = [['vm', placed], ...volumes];
+  const writes = changed.map(([name, resource]) => {
+    const value = encodeRecord(types.get(name), resource);
+    return { kind: 'put' as const, key: recordKey(name, resource.id), value };
+  });
+  await store.commit({ require: [], writes });
 }

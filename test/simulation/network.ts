@@ -55,6 +55,12 @@ export class Network {
     this.#options = options;
   }
 
+  /** Whether every call comes through at once. */
+  get isCalm(): boolean {
+    const { lostShare, lateShare, twiceShare } = this.weather;
+    return lostShare + lateShare + twiceShare + this.#cuts.size === 0;
+  }
+
   /** Cuts two places off from each other for a while. */
   cut(route: Route, forMs: number): void {
     const { clock, note } = this.#options;

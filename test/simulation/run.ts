@@ -3,6 +3,7 @@
  * between; then quiet, in which everything must come to what was declared; then the end of all that
  * was declared, after which nothing may be left.
  */
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { Acknowledged } from './acknowledged.js';
 import { rowsOf } from './backend-rows.js';
 import { Chance } from './chance.js';
@@ -10,8 +11,9 @@ import { Client, shapeOf } from './client.js';
 import { Configuration } from './declared.js';
 import { FaultPlan } from './fault-plan.js';
 import { Installation, idsOf } from './installation.js';
-import { always, atRest, type Facts } from './invariants.js';
+import { always, atRest, clientTypes, type Facts } from './invariants.js';
 import type { Mutation, Seams } from './mutations.js';
+import { lacksRoom, RoomWatch } from './room.js';
 import { Timeline } from './timeline.js';
 import { CheckedWatch, type WatcherOptions } from './watcher.js';
 import { WorldModel } from './world-model.js';
@@ -130,7 +132,7 @@ function makeScene(
   { timeline, chance, onStrange, seams }: Means,
 ): Scene {
   const acknowledged = new Acknowledged();
-  const { medium, world } = installation;
+  const { medium, world, network, mischief } = installation;
   let clients: readonly ActiveClient[] | undefined;
   const makeClient = (name: string): ActiveClient => {
     const own = chance.fork(name);
@@ -139,8 +141,8 @@ function makeScene(
       ...{ name, acknowledged, configuration, onStrange, seams, clock: timeline.clock },
       newId: idsOf(timeline, own),
       note: (line) => timeline.note(line),
-      network: installation.network,
-      token: installation.token,
+      ...{ network, token: installation.token, rooms: new RoomWatch(medium, model) },
+      isCalm: () => network.isCalm && mischief.isCalm,
       endpoint: () => own.pick(installation.servers).name,
       serverOf: installation.serverOf,
     });
@@ -214,6 +216,10 @@ async function play(scene: Scene, playing: Playing): Promise<void> {
   for (const { configuration } of scene.clients()) configuration.clear();
   timeline.note('the end of all that was declared');
   await converge(scene, timeline);
+  const left = clientTypes().flatMap((type) => scene.facts.model.list(type));
+  const [first] = left;
+  if (first === undefined) return;
+  throw new Breach('nothing is left that nobody declares', `${left.length}: ${first.name}`);
 }
 
 async function begin({ installation, facts }: Scene, timeline: Timeline): Promise<void> {
@@ -253,11 +259,13 @@ async function disturb(scene: Scene, { chance, timeline, steps }: Playing): Prom
 /** Applies again and again until there is nothing to change, and all is as declared. */
 async function converge({ clients, facts }: Scene, timeline: Timeline): Promise<void> {
   const endMs = timeline.elapsedMs + convergeMsMax;
+  for (const { client } of clients()) client.withoutRoom.clear();
+  const waiting = new Set<string>();
   let breaches: readonly (readonly [string, string])[] = [];
   let plans: readonly (readonly string[])[] = [];
   while (timeline.elapsedMs < endMs) {
     for (const one of clients()) {
-      giveUpWhatFindsNoRoom(one, facts, timeline);
+      giveUpWhatFindsNoRoom(one, { model: facts.model, timeline, waiting });
       one.client.apply();
     }
     const left = endMs - timeline.elapsedMs;
@@ -279,23 +287,38 @@ async function converge({ clients, facts }: Scene, timeline: Timeline): Promise<
   throw new Breach(first[0], first[1] + more);
 }
 
+interface Waiting {
+  readonly model: WorldModel;
+  readonly timeline: Timeline;
+  /** Machines that waited a while ago although there was room. */
+  readonly waiting: Set<string>;
+}
+
 /** The user takes out what waits for room that there is not. */
 function giveUpWhatFindsNoRoom(
   { client, configuration }: ActiveClient,
-  { model }: Facts,
-  timeline: Timeline,
+  { model, timeline, waiting }: Waiting,
 ): void {
   for (const key of client.withoutRoom) configuration.giveUp(key);
   for (const [key, id] of client.ids) {
-    const machines = [model.get('vm', id), ...model.list('vm').filter((vm) => vm.owner?.id === id)];
-    const isWaiting = machines.some(
-      (vm) => vm?.status?.conditions.find(({ type }) => type === 'Ready')?.reason === 'NoNodeFits',
-    );
-    if (!isWaiting) continue;
-    timeline.note(`give ${key} up: there is no room`);
-    configuration.giveUp(key);
+    const all = model.list('vm') as unknown as readonly VirtualMachine[];
+    const machines = all.filter((vm) => (vm.id === id || vm.owner?.id === id) && waits(vm));
+    for (const vm of machines) {
+      if (lacksRoom(vm, model)) {
+        timeline.note(`give ${key} up: there is no room`);
+        configuration.giveUp(key);
+      } else if (waiting.has(vm.id)) {
+        throw new Breach('who waits for room gets what there is', `vm ${vm.name} waits on`);
+      } else {
+        waiting.add(vm.id);
+      }
+    }
   }
+  for (const id of waiting) if (!waits(model.get('vm', id))) waiting.delete(id);
 }
+
+const waits = (vm: VirtualMachine | undefined): boolean =>
+  vm?.status?.conditions.find(({ type }) => type === 'Ready')?.reason === 'NoNodeFits';
 
 /** What the clients would change, while time passes. */
 async function plansOf(
