@@ -1,6 +1,6 @@
 /**
- * Whether nodes have room, by what is stored and by nothing that the product counts: what is said to
- * wait for room, or is refused for lack of it, must be right.
+ * Whether nodes have room, by what is stored and by nothing that the product counts: what waits for
+ * room, or is refused for lack of it, must be right.
  */
 import type { Node } from '@limiquantix/proto/compute/v1/node_pb.js';
 import { NodePhase } from '@limiquantix/proto/compute/v1/node_pb.js';
