@@ -59,9 +59,7 @@ async function unaryHop(
 ): Promise<Uint8Array> {
   const { network, serverOf } = options;
   const callee = () => serverOf(route.to)?.life;
-  // HTTP/2 brings nothing twice; that an update came again after a later one would undo that one.
-  const mayComeTwice = !call.method.name.startsWith('Update');
-  return network.call({ ...route, mayComeTwice }, callee, () => {
+  return network.call(route, callee, () => {
     const server = serverOf(route.to);
     if (server === undefined) throw new Error('a server that lives is found');
     const leader = server.leadership.leaderUrl?.replace('https://', '');

@@ -232,7 +232,8 @@ export class Client {
     const resource = make((other) => this.#idOf(other));
     resource.id = found.id;
     acknowledged.attempted(found.id, resource);
-    const updated = await this.#api.update(shapeOf(type), asProvider(resource), paths);
+    const question = { resource: asProvider(resource), paths, etag: found.etag };
+    const updated = await this.#api.update(shapeOf(type), question);
     note(`updated ${key} ${paths.join()}`);
     this.#state.set(key, { key, type, id: found.id, needs });
     acknowledged.written(type, found.id, resource);

@@ -35,8 +35,6 @@ export interface NetworkOptions {
 export interface Route {
   readonly from: string;
   readonly to: string;
-  /** Whether a call may be delivered a second time, late; it may not without it. */
-  readonly mayComeTwice?: boolean;
 }
 
 /** Until a connection that carries nothing is known to be dead. */
@@ -92,7 +90,7 @@ export class Network {
     await this.#rest(this.#delayMs());
     const life = callee();
     if (life === undefined || life.isDead) throw failure('the connection was refused');
-    if (isTwice && route.mayComeTwice) void this.#again(life, deliver);
+    if (isTwice) void this.#again(life, deliver);
     const answer = await whileAlive(life, deliver, failure);
     if (isUnanswered || this.#isCut(route)) {
       await this.#rest(chance.between(1, silentMs));

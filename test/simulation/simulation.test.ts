@@ -24,6 +24,7 @@ const regressions: readonly (readonly [seed: number, steps: number, what: string
   [5, 16, 'a creation that was sent to two servers was refused, its name being taken by itself'],
   [30_129, 16, 'an observation of an older stream was written over a newer one'],
   [30_019, 16, 'observations of one message were still being written when the next stream began'],
+  [95_746, 8, 'an update that came a second time undid a later one'],
   [505_715_409, 8, 'two fleets that came together were promised the same room'],
 ];
 

@@ -49,14 +49,10 @@ export function createApiClient(options: ApiClientOptions): Api {
   return {
     create: (shape, resource, requestId) =>
       write(caller, shape, 'Create', { resource, rest: { requestId } }, forget),
-    update: (shape, resource, paths) =>
-      write(
-        caller,
-        shape,
-        'Update',
-        { resource, rest: { updateMask: { paths: [...paths] } } },
-        forget,
-      ),
+    update(shape, { resource, paths, etag }) {
+      const rest = { updateMask: { paths: [...paths] }, etag };
+      return write(caller, shape, 'Update', { resource, rest }, forget);
+    },
     get: (shape, id) => reader(shape).read(id),
     hasRevision: async (shape, id, revision) =>
       (await revisionReader(shape).read(id))?.revision === revision,

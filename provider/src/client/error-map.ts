@@ -40,8 +40,10 @@ function listed(failures: readonly { subject: string; description: string }[]): 
  * Whether the same call may succeed a moment later: because the control plane says so, or because
  * it was not reached.
  */
-export function isTransient({ code, cause, retryAfterMs }: ApiError): boolean {
+export function isTransient({ code, reason, cause, retryAfterMs }: ApiError): boolean {
   if (retryAfterMs !== undefined) return true;
+  // It is aborted as well, and stays so until what it is based on is read again.
+  if (reason === 'ETAG_STALE') return false;
   if (code !== 'unavailable' && code !== 'aborted') return false;
   return !certificateErrors.has(systemCode(cause));
 }

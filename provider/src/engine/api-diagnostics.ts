@@ -32,8 +32,16 @@ export function apiDiagnostics(
       return problem(summary, `${where}${violation.message}`, path);
     });
   }
+  if (error.reason === 'ETAG_STALE') {
+    return [problem(`${shape.typeName}${name} was changed outside since the plan`, staleDetail)];
+  }
   return [problem(summary, `${error.message}${advice(shape, attempt, error)}`)];
 }
+
+const staleDetail =
+  'Somebody else has changed it after this plan was made, and the plan would undo that. Nothing ' +
+  'was changed here. Run terraform plan again: it shows what has become of it, and what ' +
+  'would still have to change.';
 
 function advice(shape: ResourceShape, attempt: Attempt, error: ApiError): string {
   if (error.code === 'already_exists' && attempt.verb === 'create') {

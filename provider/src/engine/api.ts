@@ -61,6 +61,18 @@ export interface FindQuestion {
   readonly countMax?: number;
 }
 
+/** What to change of a resource. */
+export interface UpdateQuestion {
+  /** The new values, with its id. */
+  readonly resource: AnyResource;
+  readonly paths: readonly string[];
+  /**
+   * Whatever was changed since this etag refuses the change with the reason ETAG_STALE; empty for
+   * none. What was changed as it is asked for does not.
+   */
+  readonly etag: string;
+}
+
 /** A change to judge. */
 export type JudgeQuestion =
   | { readonly kind: 'create'; readonly resource: AnyResource }
@@ -99,11 +111,7 @@ export interface Api {
   hasRevision(shape: ResourceShape, id: string, revision: bigint): Promise<boolean>;
   /** Throws, too, where there are more than can be listed. */
   find(shape: ResourceShape, question: FindQuestion): Promise<AnyResource[]>;
-  update(
-    shape: ResourceShape,
-    resource: AnyResource,
-    paths: readonly string[],
-  ): Promise<AnyResource>;
+  update(shape: ResourceShape, question: UpdateQuestion): Promise<AnyResource>;
   /** Requests deletion. Undefined if there is none. */
   delete(shape: ResourceShape, id: string): Promise<AnyResource | undefined>;
   /**

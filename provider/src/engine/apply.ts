@@ -76,7 +76,7 @@ async function createNew(
   const created = resource;
   const end = (last: AnyResource, diagnostics: Diagnostic[]): Applied => ({
     state: stateOf(shape, planned, last),
-    private: privateOf(kept, shape, last, diagnostics),
+    private: privateOf({ ...kept, etag: created.etag }, shape, last, diagnostics),
     diagnostics,
   });
   for (const path of uploadedFiles(shape.spec, planned)) {
@@ -121,9 +121,10 @@ async function update(
 ): Promise<Applied> {
   const attempt: Attempt = { verb: 'update', name: String(planned['name']) };
   const mask = updateMask(shape, prior, planned);
+  let { etag = '' } = kept;
   const end = (last: AnyResource, diagnostics: Diagnostic[]): Applied => ({
     state: stateOf(shape, planned, last),
-    private: privateOf(kept, shape, last, diagnostics),
+    private: privateOf({ ...kept, etag }, shape, last, diagnostics),
     diagnostics,
   });
   const waiting = (resource: AnyResource): WaitQuestion => {
@@ -141,7 +142,9 @@ async function update(
   message.id = String(prior['id']);
   let updated: AnyResource;
   try {
-    updated = await api.update(shape, message, mask);
+    updated = await api.update(shape, { resource: message, paths: mask, etag });
+    // Of what this made, and not of what others may make of it while it is waited for.
+    etag = updated.etag;
   } catch (error) {
     return { state: prior, private: kept, diagnostics: apiDiagnostics(shape, attempt, error) };
   }

@@ -13,10 +13,12 @@ export type AnyStatus = Message & { observedGeneration: bigint; conditions: Cond
 export type AnyResource = Message & {
   id: string;
   name: string;
+  description: string;
   projectId: string;
   labels: { [key: string]: string };
   createdAt?: Timestamp;
   createdBy: string;
+  etag: string;
   revision: bigint;
   generation: bigint;
   spec?: Message;

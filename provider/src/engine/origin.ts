@@ -7,8 +7,11 @@ import type { ResourceShape } from '../schema/resource-shape.js';
 import type { AnyResource } from './fields.js';
 import type { Origin } from './private-state.js';
 
-/** To be raised when the same resource would give another state of the same type than before. */
-const conversion = 1;
+/**
+ * To be raised when the same resource would give another state of the same type than before, or
+ * more beside it.
+ */
+const conversion = 2;
 
 const forms = new WeakMap<ResourceShape, string>();
 

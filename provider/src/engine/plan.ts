@@ -87,6 +87,7 @@ export async function planResource(
       ...(Object.keys(uploads.files).length > 0 ? { files: uploads.files } : {}),
       ...(prior === null ? { requestId: kept.requestId ?? newRequestId() } : {}),
       ...(kept.origin === undefined ? {} : { origin: kept.origin }),
+      ...(prior === null || kept.etag === undefined ? {} : { etag: kept.etag }),
     },
     diagnostics: [
       ...uploads.diagnostics,

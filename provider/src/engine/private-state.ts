@@ -1,6 +1,7 @@
 /**
  * What the provider keeps beside a resource's state, unseen by the user: the word that makes a
- * creation repeatable, what it knows of uploaded files, and what the state was made from.
+ * creation repeatable, what it knows of uploaded files, what the state was made from, and which
+ * intent it is of.
  */
 
 /**
@@ -20,6 +21,8 @@ export interface PrivateState {
   /** By the path as it was written. */
   readonly files?: Readonly<Record<string, FileFacts>>;
   readonly origin?: Origin;
+  /** The etag of what the state is of: a change that was planned on it is for nothing else. */
+  readonly etag?: string;
 }
 
 /** What a state was made from: a refresh at the same revision finds nothing new. */

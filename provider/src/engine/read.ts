@@ -20,6 +20,7 @@ import type { Origin } from './private-state.js';
 export interface ReadState {
   readonly state: ObjectValue;
   readonly origin: Origin;
+  readonly etag: string;
 }
 
 /** The resource's state now; null if it is gone. Throws ApiError. */
@@ -31,7 +32,7 @@ export async function readResource(
   const resource = await api.get(shape, String(prior['id']));
   if (resource === undefined) return null;
   const state = keepPrior(shape.object, prior, resourceToValue(shape, resource));
-  return { state, origin: originOf(shape, resource) };
+  return { state, origin: originOf(shape, resource), etag: resource.etag };
 }
 
 /** Whether the state that came from there is still what a read would give. Throws ApiError. */

@@ -92,10 +92,10 @@ async function read(
     readResource(shape, prior, session.api),
   );
   if (found === null) return { newState: encodeDynamic(null), private: request.private };
-  const { state, origin } = found;
+  const { state, origin, etag } = found;
   return {
     newState: encodeDynamic(state),
-    private: encodePrivate({ ...kept, origin }),
+    private: encodePrivate({ ...kept, origin, etag }),
     ...identityEntry('newIdentity', state),
   };
 }

@@ -209,6 +209,16 @@ describe.each(typesOfUsers)('%s', (name) => {
     const refused = await refusal(stale);
     expect(refused).toMatchObject({ code: Code.Aborted, reason: 'ETAG_STALE' });
     for (const etag of [resource.etag, changed.etag]) expect(refused.message).toContain(etag);
+    // Brought a second time, the change is there already; after a newer one it is refused.
+    const twice = await methods().update({ id: resource.id, labels: { c: 'd' } }, ['labels'], {
+      etag: resource.etag,
+    });
+    expect(twice.resource).toMatchObject({ revision: changed.revision, etag: changed.etag });
+    await methods().update({ id: resource.id, labels: { newer: 'yes' } }, ['labels']);
+    const late = methods().update({ id: resource.id, labels: { c: 'd' } }, ['labels'], {
+      etag: resource.etag,
+    });
+    expect(await refusal(late)).toMatchObject({ reason: 'ETAG_STALE' });
     const unknown = methods().update({ id: resource.id }, ['spec.nonsense']);
     expect(await refusal(unknown)).toMatchObject({ fields: ['update_mask'] });
   });

@@ -102,6 +102,64 @@ test('an interrupted apply ends at once and keeps what was created', async () =>
   expect((await workspace.run('state', 'list')).text).toContain('limiquantix_network.lan');
 });
 
+describe('a change of what is there', () => {
+  const changed = network.replace('name = "lan"', 'name = "lan"\n  description = "planned"');
+  const current = () => suite.api.store.all('network')[0];
+
+  /** Applies a network and plans a change of it, to be applied later. */
+  async function planned(): Promise<string> {
+    const { workspace } = suite;
+    workspace.write(network);
+    expect(await workspace.run('apply', '-auto-approve')).toMatchObject({ code: 0 });
+    workspace.write(changed);
+    expect(await workspace.run('plan', '-out=late.tfplan')).toMatchObject({ code: 0 });
+    return current()?.id ?? '';
+  }
+
+  test('is refused where somebody else changed it since the plan, and made by the next', async () => {
+    const { api, workspace } = suite;
+    const id = await planned();
+    api.store.change('network', id, (one) => {
+      one.description = 'of somebody else';
+    });
+    const late = await workspace.run('apply', 'late.tfplan');
+    expect(late.code).toBe(1);
+    expect(late.text).toContain('limiquantix_network "lan" was changed outside since the plan');
+    expect(late.text).toContain('Run terraform plan again');
+    expect(current()?.description).toBe('of somebody else');
+    // Without a refresh, the state is still of what was there before.
+    const blind = await workspace.run('apply', '-auto-approve', '-refresh=false');
+    expect(blind.text).toContain('was changed outside since the plan');
+    expect(api.calls.filter((name) => name === 'UpdateVirtualNetwork')).toHaveLength(2);
+    const next = await workspace.run('apply', '-auto-approve');
+    expect(next.text).toContain('1 changed');
+    expect(current()?.description).toBe('planned');
+  });
+
+  test('is made where only the status changed since the plan, and again without a refresh', async () => {
+    const { api, workspace } = suite;
+    const id = await planned();
+    const before = current()?.revision;
+    api.store.settleNow('network', id);
+    expect(current()?.revision).not.toBe(before);
+    expect((await workspace.run('apply', 'late.tfplan')).text).toContain('1 changed');
+    workspace.write(changed.replace('planned', 'once more'));
+    const blind = await workspace.run('apply', '-auto-approve', '-refresh=false');
+    expect(blind.text).toContain('1 changed');
+    expect(current()?.description).toBe('once more');
+  });
+
+  test('is made once where its answer is lost', async () => {
+    const { api, workspace } = suite;
+    await planned();
+    api.loseNextAnswer('Update');
+    expect((await workspace.run('apply', 'late.tfplan')).text).toContain('1 changed');
+    expect(api.calls.filter((name) => name === 'UpdateVirtualNetwork')).toHaveLength(2);
+    expect(current()?.description).toBe('planned');
+    expect(await workspace.run('plan', '-detailed-exitcode')).toMatchObject({ code: 0 });
+  });
+});
+
 test('leaves no socket behind', async () => {
   const { workspace } = suite;
   const sockets = (): string[] => readdirSync(tmpdir()).filter((name) => /^lqx-.{6}$/.test(name));

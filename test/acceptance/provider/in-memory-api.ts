@@ -30,6 +30,8 @@ export interface InMemoryApi {
   readonly masks: string[][];
   /** Refuses the next call of a verb for a field. */
   refuseNext(verb: string, field: string, description: string): void;
+  /** The next call of a verb is carried out, and its answer is lost with the connection. */
+  loseNextAnswer(verb: string): void;
   /** Breaks every connection, as a restart of the server does. */
   dropConnections(): void;
   close(): Promise<void>;
@@ -44,15 +46,19 @@ export async function startInMemoryApi({ tls = false } = {}): Promise<InMemoryAp
   const calls: string[] = [];
   const masks: string[][] = [];
   const refusals = new Map<string, { field: string; description: string }>();
+  const lost = new Set<string>();
+  const sessions = new Set<{ destroy(): void }>();
+  const dropConnections = (): void => {
+    for (const session of sessions) session.destroy();
+  };
   const routes = (router: ConnectRouter): void =>
-    registerAll(router, { store, calls, masks, refusals });
+    registerAll(router, { store, calls, masks, refusals, lost, dropConnections });
   const handler = connectNodeAdapter({ routes });
   const certificate = tls ? selfSigned({ nowMs: Date.now(), serial: randomBytes(16) }) : undefined;
   const server: Http2Server =
     certificate === undefined
       ? createServer(handler)
       : createSecureServer({ cert: certificate.certificatePem, key: certificate.keyPem }, handler);
-  const sessions = new Set<{ destroy(): void }>();
   server.on('session', (session) => {
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
@@ -66,12 +72,11 @@ export async function startInMemoryApi({ tls = false } = {}): Promise<InMemoryAp
     calls,
     masks,
     refuseNext: (verb, field, description) => refusals.set(verb, { field, description }),
-    dropConnections: () => {
-      for (const session of sessions) session.destroy();
-    },
+    loseNextAnswer: (verb) => lost.add(verb),
+    dropConnections,
     close: () => {
       store.stop();
-      for (const session of sessions) session.destroy();
+      dropConnections();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
@@ -82,6 +87,9 @@ interface Context {
   readonly calls: string[];
   readonly masks: string[][];
   readonly refusals: Map<string, { field: string; description: string }>;
+  /** Verbs whose next answer is lost. */
+  readonly lost: Set<string>;
+  readonly dropConnections: () => void;
 }
 
 function registerAll(router: ConnectRouter, context: Context): void {
@@ -111,7 +119,7 @@ function registerAll(router: ConnectRouter, context: Context): void {
 type Fields = Record<string, unknown>;
 
 function handlerOf(type: StoredType, method: DescMethod, context: Context): unknown {
-  const { store, calls, masks, refusals } = context;
+  const { store, calls, masks, refusals, lost } = context;
   const [verb = ''] = method.name.match(/^[A-Z][a-z]+/) ?? [];
   const one = method.input.fields.find(({ message }) => message === type.message)?.localName ?? '';
   const out = method.output.fields.find(({ message }) => message === type.message)?.localName ?? '';
@@ -140,7 +148,7 @@ function handlerOf(type: StoredType, method: DescMethod, context: Context): unkn
         const { paths } = request['updateMask'] as { paths: string[] };
         masks.push(paths);
         check(type, resource);
-        return { [out]: store.update(type, resource, paths) };
+        return { [out]: store.update(type, resource, { paths, etag: String(request['etag']) }) };
       }
       case 'Get':
         return { [out]: store.get(type, String(request['id'])) };
@@ -150,14 +158,16 @@ function handlerOf(type: StoredType, method: DescMethod, context: Context): unkn
         return { [out]: store.list(type, request), revision: store.revision };
     }
   };
-  return (request: Fields, context: HandlerContext) => {
+  return (request: Fields, call: HandlerContext) => {
     // Plans are judged by a control plane of its own kind: test/acceptance/plans.test.ts.
     if (request['validateOnly'] === true) return {};
-    enter(context);
+    enter(call);
     const refusal = refusals.get(verb);
     refusals.delete(verb);
     if (refusal !== undefined) throw invalid([refusal]);
-    return act(request);
+    const answer = act(request);
+    if (lost.delete(verb)) context.dropConnections();
+    return answer;
   };
 }
 

@@ -3,7 +3,7 @@
  * and a status that is brought about a few milliseconds after each write.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { clone, create, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { clone, create, type DescMessage, equals, type Message } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorInfoSchema } from '@limiquantix/proto/google/rpc/error_details_pb.js';
@@ -73,14 +73,28 @@ export class MemoryStore {
     resource.createdAt = timestampNow();
     resource.createdBy = 'test';
     resource.generation = 1n;
+    resource.etag = this.nextEtag();
     this.requests.set(requestId, resource.id);
     return this.write(type, resource, EventType.ADDED);
   }
 
-  update(type: StoredType, given: Message, paths: readonly string[]): AnyResource {
+  update(
+    type: StoredType,
+    given: Message,
+    { paths, etag }: { readonly paths: readonly string[]; readonly etag: string },
+  ): AnyResource {
     const before = this.get(type, (given as AnyResource).id);
     const resource = clone(type.message, before) as AnyResource;
     for (const path of paths) copyPath(type.message, resource, given, path.split('.'));
+    if (equals(type.message, before, resource)) return before;
+    if (etag !== '' && etag !== before.etag) {
+      const detail = {
+        desc: ErrorInfoSchema,
+        value: { reason: 'ETAG_STALE', domain: 'limiquantix' },
+      };
+      throw new ConnectError('it was changed meanwhile', Code.Aborted, undefined, [detail]);
+    }
+    resource.etag = this.nextEtag();
     if (paths.some((path) => path.startsWith('spec'))) resource.generation += 1n;
     return this.write(type, resource, EventType.MODIFIED);
   }
@@ -121,6 +135,7 @@ export class MemoryStore {
     if (stored === undefined) throw new Error(`no type ${type}`);
     const resource = this.get(stored, id);
     edit(resource);
+    resource.etag = this.nextEtag();
     this.write(stored, resource, EventType.MODIFIED, false);
   }
 
@@ -173,6 +188,11 @@ export class MemoryStore {
       this.write(image, this.get(image, id), EventType.MODIFIED);
     }
     return this.upload(id);
+  }
+
+  /** Of a write that changes what is wanted. */
+  private nextEtag(): string {
+    return String(this.revision + 1n);
   }
 
   stop(): void {
