@@ -48,6 +48,13 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
+it('keeps a second server off its data directory', async () => {
+  await expect(start('server')).rejects.toMatchObject({
+    reason: 'DATA_DIRECTORY_IN_USE',
+    message: expect.stringContaining(`process ${process.pid}`),
+  });
+});
+
 async function joinToken(of: RunningServer, nodeName = ''): Promise<string> {
   const tokens = createClient(TokenService, createTransport(of.profile));
   return (await tokens.createJoinToken({ nodeName })).token;

@@ -1,6 +1,6 @@
 /** The agent of a real host: its backends are the daemons and the filesystem of this machine. */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { Code } from '@connectrpc/connect';
@@ -20,6 +20,7 @@ import { connectLibvirt } from '../wire/libvirt/client.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
 import { createDial } from '../wire/ovsdb/endpoint.js';
 import { openVSwitch } from '../wire/ovsdb/open-vswitch.js';
+import { lockDirectory } from './lock-directory.js';
 
 /** How an agent is made. */
 export interface AgentOptions {
@@ -43,8 +44,27 @@ export interface AgentOptions {
   readonly tracing?: Tracing | undefined;
 }
 
-/** Starts the agent; joins first where the host has not joined. */
+const directoryMode = 0o700;
+
+/**
+ * Starts the agent; joins first where the host has not joined. Throws DATA_DIRECTORY_IN_USE where
+ * another agent works on the directory.
+ */
 export async function startAgent(options: AgentOptions): Promise<HostAgent> {
+  const { dataDirectory } = options;
+  await mkdir(dataDirectory, { recursive: true, mode: directoryMode });
+  const unlock = lockDirectory(dataDirectory, 'agent');
+  try {
+    const host = await startLocked(options);
+    const stop = (): Promise<void> => host.stop().finally(unlock);
+    return { agent: host.agent, stop };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function startLocked(options: AgentOptions): Promise<HostAgent> {
   const { dataDirectory, clock, log } = options;
   const identity = options.identity ?? (await joinHost(options));
   return startHostAgent({

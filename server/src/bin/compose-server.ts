@@ -51,6 +51,7 @@ import { openContext } from './compose-context.js';
 import { createLeadership, shareAuthority } from './compose-leadership.js';
 import { newId } from './effects.js';
 import { LeaderDuty } from './leader-duty.js';
+import { lockDirectory } from './lock-directory.js';
 import { createMetrics } from './metrics.js';
 import { openStore, type StoreLocation } from './open-store.js';
 import { type Profile, readProfile, writeProfile } from './profile.js';
@@ -131,6 +132,7 @@ async function compose(
   const { dataDirectory, clock, log } = options;
   const at = (name: string): string => join(dataDirectory, name);
   await mkdir(dataDirectory, { recursive: true, mode: directoryMode });
+  onStop(lockDirectory(dataDirectory, 'server'));
   const metrics = createMetrics(options.version);
   const { telemetry } = metrics;
   const { tracing } = options;
