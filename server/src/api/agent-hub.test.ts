@@ -128,6 +128,47 @@ it('writes what an older stream told before what a newer one tells, however long
   expect(begun).toEqual(['older', 'newer']);
 });
 
+it('hears of a node while the store hangs, and writes what it told last when that goes on', async () => {
+  const batches: string[][] = [];
+  const ends: (() => void)[] = [];
+  const world = setup((_, observations) => {
+    const told = observations.map(({ status }) => (status as NodeStatus).system?.os ?? '');
+    batches.push(told);
+    return new Promise((resolve) => ends.push(resolve));
+  });
+  const { clock, hub } = world;
+  const agent = await connect(world);
+  let isOver = false;
+  const pending = agent.stream.next().finally(() => {
+    isOver = true;
+  });
+  pending.catch(() => undefined);
+  await settle();
+  await agent.observe('first');
+  for (let i = 0; i < 12; i += 1) {
+    clock.advance(5_000);
+    await (i === 3 || i === 7 ? agent.observe(`at ${i}`) : agent.heartbeat());
+    expect(hub.isConnected('n1')).toBe(true);
+  }
+  expect(isOver).toBe(false);
+  expect(batches).toEqual([['first']]);
+  ends.shift()?.();
+  await settle();
+  expect(batches).toEqual([['first'], ['at 7']]);
+  agent.end.abort();
+  await pending;
+});
+
+it('ends a stream whose observations can not be written', async () => {
+  const world = setup(() => Promise.reject(new Error('the disk is full')));
+  const agent = await connect(world);
+  const pending = agent.stream.next();
+  pending.catch(() => undefined);
+  await settle();
+  await agent.observe('lost');
+  await expect(pending).rejects.toThrow('the disk is full');
+});
+
 it('ends a stream that says nothing for three heartbeats', async () => {
   const world = setup();
   const agent = await connect(world);

@@ -45,7 +45,7 @@ export interface AgentSessionOptions {
   readonly onHello: (hello: Hello) => void;
   /** Called for every message: the node was heard of. */
   readonly onHeard: () => void;
-  /** Takes observations; awaited before the next message is read. */
+  /** Takes observations; the next ones come when these are written. Not awaited to read on. */
   readonly onObservations: (items: readonly Observation[]) => Promise<void>;
 }
 
@@ -56,6 +56,8 @@ const gatherMs = 5;
 /** A stream that says nothing for this many heartbeats is given up. */
 const silentHeartbeatsMax = 3;
 const foreverMs = 3_600_000;
+/** Observations that wait to be written, beyond which nothing is read: no node has as many. */
+const unwrittenMax = 50_000;
 
 /** One stream. */
 export class AgentSession {
@@ -68,6 +70,9 @@ export class AgentSession {
   readonly #told = new Map<string, string>();
   readonly #questions: Questions;
   readonly #asks: InventoryRequest[] = [];
+  /** What was observed and isn't being written yet, by key: the newest of each. */
+  readonly #unwritten = new Map<string, Observation>();
+  #writing: Promise<void> | undefined;
   #heardMs: number;
   #failure: unknown;
   #silence: Cancel | undefined;
@@ -140,13 +145,39 @@ export class AgentSession {
         this.#heardMs = this.#options.clock.nowMs();
         this.#options.onHeard();
         const { message } = next.value;
-        if (message.case === 'observations') {
-          await this.#options.onObservations(message.value.items);
-        }
+        if (message.case === 'observations') this.#write(message.value.items);
+        if (this.#unwritten.size > unwrittenMax) await this.#writing;
         if (message.case === 'inventory') this.#questions.take(message.value);
       }
     } catch (error) {
       this.end(error);
+    }
+  }
+
+  /**
+   * Has observations written, one batch after the other. Signs of life are read meanwhile: that the
+   * store hangs is no fault of the node's.
+   */
+  #write(items: readonly Observation[]): void {
+    for (const item of items) {
+      this.#unwritten.delete(nameOf(item));
+      this.#unwritten.set(nameOf(item), item);
+    }
+    if (this.#unwritten.size > 0) this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#unwritten.size > 0 && !this.#end.signal.aborted) {
+        const batch = [...this.#unwritten.values()];
+        this.#unwritten.clear();
+        await this.#options.onObservations(batch);
+      }
+    } catch (error) {
+      this.end(error);
+    } finally {
+      // With the loop's last look at what waits: what comes after it begins anew.
+      this.#writing = undefined;
     }
   }
 
@@ -225,7 +256,7 @@ function response(init: MessageInitShape<typeof ConnectResponseSchema>): Connect
   return create(ConnectResponseSchema, init);
 }
 
-function nameOf(key: ResourceKey): string {
+function nameOf(key: Pick<ResourceKey, 'type' | 'id'>): string {
   return `${key.type}/${key.id}`;
 }
 

@@ -4,6 +4,8 @@
  */
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fromFileError } from '../../wire/disk-image/errors.js';
+import { naming } from '../directory/fault.js';
 
 /** A node's files, by machine. */
 export interface NodeFiles {
@@ -37,32 +39,48 @@ export function createNodeFiles(root: string): NodeFiles {
   const folderOf = (vmId: string) => join(root, checkedId(vmId));
   return {
     folderOf,
-    async machines() {
-      return (await readdir(root).catch(absent)).filter((name) => UUID.test(name));
-    },
-    async seedPaths(vmId) {
-      const folder = folderOf(vmId);
-      const names = await readdir(folder).catch(absent);
-      return names.filter((name) => name.endsWith('.iso')).map((name) => join(folder, name));
-    },
-    async write(path, content) {
-      await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
-      const part = `${path}.part`;
-      const file = await open(part, 'w', FILE_MODE);
-      try {
-        await file.writeFile(content);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(part, path);
-    },
-    remove: (path) => rm(path, { force: true }),
-    removeAll: (vmId) => rm(folderOf(vmId), { recursive: true, force: true }),
-    async prepare(vmId) {
-      await mkdir(folderOf(vmId), { recursive: true, mode: FOLDER_MODE });
-    },
+    machines: () =>
+      working(root, async () =>
+        (await readdir(root).catch(absent)).filter((name) => UUID.test(name)),
+      ),
+    seedPaths: (vmId) =>
+      working(folderOf(vmId), async () => {
+        const folder = folderOf(vmId);
+        const names = await readdir(folder).catch(absent);
+        return names.filter((name) => name.endsWith('.iso')).map((name) => join(folder, name));
+      }),
+    write: (path, content) => working(path, () => writeWhole(path, content)),
+    remove: (path) => working(path, () => rm(path, { force: true })),
+    removeAll: (vmId) =>
+      working(folderOf(vmId), () => rm(folderOf(vmId), { recursive: true, force: true })),
+    prepare: (vmId) =>
+      working(folderOf(vmId), async () => {
+        await mkdir(folderOf(vmId), { recursive: true, mode: FOLDER_MODE });
+      }),
   };
+}
+
+/** What the file system refuses is told with the file and the errno. */
+const working = <T>(path: string, work: () => Promise<T>): Promise<T> =>
+  naming("working with the machine's files on its node", async () => {
+    try {
+      return await work();
+    } catch (error) {
+      throw fromFileError(error, path);
+    }
+  });
+
+async function writeWhole(path: string, content: Buffer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+  const part = `${path}.part`;
+  const file = await open(part, 'w', FILE_MODE);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(part, path);
 }
 
 /** The same without a file system; contents are not kept. */

@@ -1,6 +1,7 @@
 /**
  * Every error of disk files, typed: the one place where errno values and qemu-img's texts are
- * mapped. Messages name no path; that is in `detail`, which is for the log only.
+ * mapped. Messages name no path but the end of one that can't be read or written at all, by which
+ * the file is found; the rest is in `detail`, which is for the log only.
  */
 
 import { types } from 'node:util';
@@ -101,16 +102,28 @@ export function errnoOf(error: unknown): string | undefined {
   return String(error.code);
 }
 
-/** The typed error for what node:fs threw; any other error stays as it is. */
-export function fromFileError(error: unknown): Error {
+/**
+ * The typed error for what node:fs threw about a file; any other error stays as it is. `path` is
+ * of the file that was worked on, where the error itself may not say it.
+ */
+export function fromFileError(error: unknown, path?: string): Error {
   if (!types.isNativeError(error)) return new Error(String(error));
   const errno = errnoOf(error);
   if (errno === undefined) return error;
-  const [reason, message] = byErrno[errno] ?? [
-    'IO_ERROR' as const,
-    'the file could not be read or written',
-  ];
-  return new DiskImageError({ reason, message, detail: error.message, cause: error });
+  const where = ('path' in error ? String(error.path) : path) ?? '';
+  const [reason, message] = byErrno[errno] ?? ['IO_ERROR' as const, failureAt(where, errno)];
+  const detail = where === '' ? error.message : `${where}: ${error.message}`;
+  return new DiskImageError({ reason, message, detail, cause: error });
+}
+
+/** So many parts of a path tell one file of a host from the others. */
+const shownParts = 2;
+
+function failureAt(path: string, errno: string): string {
+  const end = path.split('/').filter(Boolean).slice(-shownParts).join('/');
+  const file = end === '' ? 'the file' : end;
+  const remedy = errno === 'EIO' ? "; the disk below it fails: see the kernel's log" : '';
+  return `${file} could not be read or written: ${errno}${remedy}`;
 }
 
 const byText: readonly (readonly [RegExp, DiskImageReason, string])[] = [

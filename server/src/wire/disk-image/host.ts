@@ -55,7 +55,7 @@ export class HostDiskImages implements DiskImages {
   }
 
   space(directory: string): Promise<Space> {
-    return typed(async () => {
+    return typed(directory, async () => {
       const facts = await statfs(directory);
       return {
         totalBytes: facts.blocks * facts.bsize,
@@ -65,7 +65,7 @@ export class HostDiskImages implements DiskImages {
   }
 
   supportsReflink(directory: string): Promise<boolean> {
-    return typed(async () => {
+    return typed(directory, async () => {
       const { dev } = await stat(directory);
       let answer = this.#reflinkByDevice.get(dev);
       if (answer === undefined) {
@@ -78,7 +78,7 @@ export class HostDiskImages implements DiskImages {
   }
 
   ensureDirectory(directory: string, mode: number): Promise<boolean> {
-    return typed(async () => {
+    return typed(directory, async () => {
       await mkdir(dirname(directory), { recursive: true });
       try {
         await mkdir(directory, { mode });
@@ -92,7 +92,7 @@ export class HostDiskImages implements DiskImages {
   }
 
   removeEmptyDirectory(directory: string): Promise<boolean> {
-    return typed(async () => {
+    return typed(directory, async () => {
       try {
         await rmdir(directory);
       } catch (error) {
@@ -105,11 +105,11 @@ export class HostDiskImages implements DiskImages {
   }
 
   list(directory: string): Promise<readonly string[]> {
-    return absentAs([], async () => (await readdir(directory)).sort());
+    return absentAs([], directory, async () => (await readdir(directory)).sort());
   }
 
   stat(path: string): Promise<FileFacts | undefined> {
-    return absentAs(undefined, async () => {
+    return absentAs(undefined, path, async () => {
       const facts = await stat(path);
       const kind = facts.isFile() ? 'file' : facts.isDirectory() ? 'directory' : 'other';
       return { kind, sizeBytes: facts.size, allocatedBytes: facts.blocks * sectorBytes };
@@ -117,13 +117,13 @@ export class HostDiskImages implements DiskImages {
   }
 
   readText(path: string): Promise<string | undefined> {
-    return absentAs(undefined, () =>
+    return absentAs(undefined, path, () =>
       withFile(path, async (file) => (await readAt(file, 0, textBytesMax)).toString('utf8')),
     );
   }
 
   writeText({ path, text, mode }: TextFile): Promise<void> {
-    return typed(async () => {
+    return typed(path, async () => {
       const part = newPart(path);
       try {
         await writeFile(part, text);
@@ -137,7 +137,7 @@ export class HostDiskImages implements DiskImages {
   }
 
   info({ path, format }: DiskFile): Promise<DiskInfo | undefined> {
-    return absentAs(undefined, () =>
+    return absentAs(undefined, path, () =>
       withFile(path, async (file) => {
         const facts = await file.stat();
         const allocatedBytes = facts.blocks * sectorBytes;
@@ -181,7 +181,7 @@ export class HostDiskImages implements DiskImages {
   }
 
   resize(disk: NewDisk): Promise<void> {
-    return typed(async () => {
+    return typed(disk.path, async () => {
       const info = await this.info(disk);
       if (info === undefined) throw notFound(disk.path);
       if (info.virtualBytes > disk.virtualBytes) throw wouldShrink();
@@ -192,11 +192,11 @@ export class HostDiskImages implements DiskImages {
   }
 
   receive(reception: Reception): Promise<void> {
-    return typed(() => receiveFile(reception));
+    return typed(reception.path, () => receiveFile(reception));
   }
 
   remove(path: string): Promise<void> {
-    return typed(async () => {
+    return typed(path, async () => {
       await removeParts(path);
       await rm(path, { force: true });
     });
@@ -204,7 +204,7 @@ export class HostDiskImages implements DiskImages {
 
   /** Lets `write` fill a file from nothing, and gives it its name. */
   #make(path: string, write: (part: string) => Promise<void>): Promise<void> {
-    return typed(async () => {
+    return typed(path, async () => {
       if ((await this.stat(path)) !== undefined) {
         throw new DiskImageError({
           reason: 'ALREADY_EXISTS',
@@ -264,16 +264,16 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
   return buffer.subarray(0, bytesRead);
 }
 
-async function typed<T>(work: () => Promise<T>): Promise<T> {
+async function typed<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw fromFileError(error);
+    throw fromFileError(error, path);
   }
 }
 
-function absentAs<T, A>(absent: A, work: () => Promise<T>): Promise<T | A> {
-  return typed(async () => {
+function absentAs<T, A>(absent: A, path: string, work: () => Promise<T>): Promise<T | A> {
+  return typed(path, async () => {
     try {
       return await work();
     } catch (error) {
