@@ -15,7 +15,9 @@ let terraform: Terraform;
 
 beforeAll(async () => {
   installation = await SimulatedInstallation.up(2);
-  terraform = await installation.terraform(base + machine({ name: 'ok', address: '10.20.0.10' }));
+  terraform = await installation.attachedTerraform(
+    base + machine({ name: 'ok', address: '10.20.0.10' }),
+  );
   await terraform.apply();
 });
 

@@ -12,7 +12,7 @@ let terraform: Terraform;
 
 beforeAll(async () => {
   installation = await SimulatedInstallation.up(2);
-  terraform = await installation.terraform(
+  terraform = await installation.attachedTerraform(
     base + machine({ name: 'web' }) + machine({ name: 'db' }),
   );
   await terraform.apply();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { providerFunctions } from '../../provider/src/function/functions.js';
 import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import { ephemeralShapes } from '../../provider/src/schema/ephemeral-shape.js';
+import { AttachedProvider } from '../harness/attached-provider.js';
 import { flat } from '../harness/configuration.js';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
 import { emptyImage } from '../harness/empty-image.js';
@@ -23,17 +24,18 @@ const versions = `terraform {
 }
 `;
 let controlPlane: ControlPlane;
-/** The first of the working folders. */
-let initialized: Terraform | undefined;
+let provider: AttachedProvider;
 
 beforeAll(async () => {
   emptyImage(join(dir, 'guest.qcow2'));
   const port = await freePort();
   controlPlane = new ControlPlane({ dir: join(dir, 'server'), port, args: ['--simulate', '2'] });
   await controlPlane.start();
+  provider = await AttachedProvider.start({ LIMIQUANTIX_PROFILE: controlPlane.profile });
 }, exampleTimeoutMs);
 
 afterAll(async () => {
+  await provider.stop();
   await controlPlane.stop();
   rmSync(dir, { recursive: true });
 }, exampleTimeoutMs);
@@ -54,11 +56,11 @@ describe.each([...resourceShapes()].map(([type, shape]) => ({ type, plural: shap
     test(
       'has examples that work',
       async () => {
-        const resource = await newTerraform(type, [`resources/${type}/resource.tf`]);
+        const resource = newTerraform(type, [`resources/${type}/resource.tf`]);
         await resource.apply();
         const plan = await resource.plan();
         expect(plan).toMatchObject({ code: 0 });
-        const dataSources = await newTerraform(`${type}-data`, [
+        const dataSources = newTerraform(`${type}-data`, [
           `data-sources/${type}/data-source.tf`,
           `data-sources/limiquantix_${plural}/data-source.tf`,
         ]);
@@ -75,7 +77,7 @@ test(
   'has examples of functions that work',
   async () => {
     for (const name of providerFunctions.keys()) {
-      const terraform = await newTerraform(`function-${name}`, [`functions/${name}/function.tf`]);
+      const terraform = newTerraform(`function-${name}`, [`functions/${name}/function.tf`]);
       await terraform.apply();
       expect(await terraform.plan()).toMatchObject({ code: 0 });
       await terraform.destroy();
@@ -89,7 +91,7 @@ test(
   async () => {
     const name = 'limiquantix_api_token';
     const file = `ephemeral-resources/${name}/ephemeral-resource.tf`;
-    const terraform = await newTerraform(`ephemeral-${name}`, [file]);
+    const terraform = newTerraform(`ephemeral-${name}`, [file]);
     await terraform.apply();
     expect(await terraform.plan()).toMatchObject({ code: 0 });
     await terraform.destroy();
@@ -102,7 +104,7 @@ test(
   async () => {
     const name = 'limiquantix_console_ticket';
     const file = `ephemeral-resources/${name}/ephemeral-resource.tf`;
-    const terraform = await newTerraform(`ephemeral-${name}`, [file]);
+    const terraform = newTerraform(`ephemeral-${name}`, [file]);
     const { code, output } = await terraform.run('apply', '-auto-approve', '-no-color');
     expect(code).toBe(1);
     expect(flat(output)).toMatch(
@@ -124,19 +126,17 @@ test('has no example of what is not there', () => {
   expect(readdirSync(join(examples, 'functions')).sort()).toEqual(functions);
 });
 
-/** A working folder with copies of examples, initialized. */
-async function newTerraform(name: string, files: readonly string[]): Promise<Terraform> {
+/** A working folder with copies of examples. */
+function newTerraform(name: string, files: readonly string[]): Terraform {
   const terraform = new Terraform({
     dir: join(dir, name),
     profile: controlPlane.profile,
+    environment: provider.environment,
     variables: { guest_image: join(dir, 'guest.qcow2') },
   });
   terraform.write('versions.tf', versions);
   for (const [i, file] of files.entries()) {
     terraform.write(`example-${i}.tf`, readFileSync(join(examples, file), 'utf8'));
   }
-  if (initialized === undefined) await terraform.init();
-  else terraform.initAs(initialized);
-  initialized ??= terraform;
   return terraform;
 }

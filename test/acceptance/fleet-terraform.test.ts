@@ -52,7 +52,7 @@ const changedLines = (plan: string, address: string): string[] =>
     .filter((line) => /^ {6}[~+-] /.test(line));
 
 test('a fleet follows its template, scales, and plans each of it in one line', async () => {
-  const terraform = await installation.terraform(base + fleet(3, 256));
+  const terraform = await installation.attachedTerraform(base + fleet(3, 256));
   await terraform.apply();
   expect(await terraform.plan()).toMatchObject({ code: 0 });
   const three = await machines();

@@ -32,7 +32,7 @@ resource "limiquantix_vm_fleet" "workers" {
 `;
 
 test('a fleet over its quota, and a template that brings it there, fail the plan', async () => {
-  const terraform = await installation.terraform(team + fleet(3, 256));
+  const terraform = await installation.attachedTerraform(team + fleet(3, 256));
   await terraform.apply();
 
   terraform.write('main.tf', team + fleet(5, 256));
@@ -68,7 +68,7 @@ resource "limiquantix_volume" "data" {
 `;
 
 test('volumes that a pool has no room for together are an error of the plan', async () => {
-  const terraform = await installation.terraform(base);
+  const terraform = await installation.attachedTerraform(base);
   await terraform.apply();
   // No disk of a machine that runs tests has room for this many of the largest volumes.
   terraform.write('main.tf', base + volumes(40));

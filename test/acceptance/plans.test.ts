@@ -34,7 +34,7 @@ const ten = Array.from({ length: 10 }, (_, i) => `web-${i}`);
 
 let terraform: Terraform;
 beforeEach(async () => {
-  terraform = await installation.terraform(base);
+  terraform = await installation.attachedTerraform(base);
 });
 
 test('a plan of ten machines of which eight fit fails, and names the two and the numbers', async () => {
@@ -112,7 +112,7 @@ test('a machine that grows must fit where it is, beside those that are there', a
 test('a plan tells a name that is taken, at its line', async () => {
   terraform.write('main.tf', base + machines(['a']));
   await terraform.apply();
-  const other = await installation.terraform(`${base}${machines(['a'])}`);
+  const other = await installation.attachedTerraform(`${base}${machines(['a'])}`);
   const { code, output } = await other.plan();
   expect(code).toBe(1);
   expect(flat(output)).toMatch(

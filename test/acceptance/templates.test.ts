@@ -37,7 +37,7 @@ const theMachine = async (): Promise<VirtualMachine> => {
 };
 
 test('a machine from a template runs with what that gives, and does not follow it', async () => {
-  const terraform = await installation.terraform(base + withHost(256) + machine('Web'));
+  const terraform = await installation.attachedTerraform(base + withHost(256) + machine('Web'));
   const refused = await terraform.expect(1, 'apply', '-auto-approve', '-no-color');
   expect(flat(refused.output)).toMatch(/must match \^\[a-z\]\+\$; got "Web"/);
   expect(await installation.list('vm')).toEqual([]);

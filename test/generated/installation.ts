@@ -12,13 +12,16 @@ import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
 import type { ObjectValue } from '../../provider/src/value/value.js';
 import { type RunningServer, startServer } from '../../server/src/bin/compose-server.js';
-import { systemClock } from '../../server/src/bin/effects.js';
 import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
 import { silentLog } from '../../server/src/log.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { emptyImage } from '../harness/empty-image.js';
+import { quickClock } from '../harness/quick-clock.js';
 import { Samples } from './samples.js';
 import { TerraformCore } from './terraform-core.js';
+
+/** Guests boot in tens of milliseconds; a silence of agents that counts is still one of seconds. */
+const timesFaster = 5;
 
 /** What generated tests work with. */
 export class GeneratedInstallation {
@@ -40,7 +43,7 @@ export class GeneratedInstallation {
       listen: ['127.0.0.1:0'],
       names: [],
       simulate: 2,
-      clock: systemClock,
+      clock: quickClock(timesFaster),
       random: Math.random,
       log: silentLog,
       version: 'test',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { findProfile } from '../../server/src/bin/profile.js';
 import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
+import { AttachedProvider } from './attached-provider.js';
 import { runCommand } from './command.js';
 import { ControlPlane, freePort } from './control-plane.js';
 import { emptyImage } from './empty-image.js';
@@ -17,6 +18,7 @@ export class SimulatedInstallation {
   /** An image that simulated hosts can use, with a virtual size of 64 MiB. */
   readonly image: string;
   #folders = 0;
+  #provider: AttachedProvider | undefined;
   #client: ResourceClient | undefined;
 
   private constructor(dir: string, controlPlane: ControlPlane) {
@@ -36,18 +38,32 @@ export class SimulatedInstallation {
     return new SimulatedInstallation(dir, controlPlane);
   }
 
-  /** A new working folder of terraform with a configuration, initialised. */
+  /** A new working folder of terraform, initialised, that starts the provider for each command. */
   async terraform(configuration: string): Promise<Terraform> {
+    const terraform = this.#folder(configuration);
+    await terraform.init();
+    return terraform;
+  }
+
+  /** The same, but all commands attach to one provider, with this process' environment. */
+  async attachedTerraform(configuration: string): Promise<Terraform> {
+    const { profile } = this.controlPlane;
+    this.#provider ??= await AttachedProvider.start({ LIMIQUANTIX_PROFILE: profile });
+    return this.#folder(configuration, this.#provider.environment);
+  }
+
+  #folder(configuration: string, environment: Readonly<Record<string, string>> = {}): Terraform {
     this.#folders += 1;
     const dir = join(this.dir, `terraform-${this.#folders}`);
     mkdirSync(dir);
+    const { profile } = this.controlPlane;
     const terraform = new Terraform({
       dir,
-      profile: this.controlPlane.profile,
+      profile,
+      environment,
       variables: { image: this.image },
     });
     terraform.write('main.tf', configuration);
-    await terraform.init();
     return terraform;
   }
 
@@ -85,6 +101,7 @@ export class SimulatedInstallation {
   }
 
   async down(): Promise<void> {
+    await this.#provider?.stop();
     await this.controlPlane.stop();
   }
 }

@@ -94,14 +94,6 @@ export class Terraform {
     return this.expect(0, 'init', '-no-color');
   }
 
-  /** As `init` for what another folder has been initialized with, without a process. */
-  initAs(other: Terraform): void {
-    for (const name of ['.terraform', '.terraform.lock.hcl']) {
-      const to = join(this.dir, name);
-      cpSync(join(other.dir, name), to, { recursive: true, verbatimSymlinks: true });
-    }
-  }
-
   async apply(...args: string[]): Promise<TerraformResult> {
     return this.expect(0, 'apply', '-auto-approve', '-no-color', ...args);
   }

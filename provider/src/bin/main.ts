@@ -5,43 +5,60 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type OpenService, serveAttached } from '../plugin/attach.js';
 import { refusal } from '../plugin/handshake.js';
 import { serve } from '../plugin/serve.js';
 import { providerMethods } from '../tfplugin6/methods.js';
 
-const { env } = process;
-const environment = {
-  cookie: env['TF_PLUGIN_MAGIC_COOKIE'],
-  versions: env['PLUGIN_PROTOCOL_VERSIONS'],
-  clientCertificate: env['PLUGIN_CLIENT_CERT'] || undefined,
-  socketParent: env['PLUGIN_UNIX_SOCKET_DIR'] || tmpdir(),
-};
-const refused = refusal(environment);
-if (refused !== undefined) {
-  process.stderr.write(`${refused}\n`);
-  process.exit(1);
+const { argv, env } = process;
+const socketParent = env['PLUGIN_UNIX_SOCKET_DIR'] || tmpdir();
+const source = 'registry.terraform.io/limiquantix/limiquantix';
+const write = (text: string): unknown => process.stdout.write(text);
+const exit = (code: number): never => process.exit(code);
+
+if (argv.slice(2).some((word) => word === '-debug' || word === '--debug')) waitForTerraform();
+else serveTerraform();
+
+/** As Terraform starts it: for one of Terraform's commands. */
+function serveTerraform(): void {
+  const environment = {
+    cookie: env['TF_PLUGIN_MAGIC_COOKIE'],
+    versions: env['PLUGIN_PROTOCOL_VERSIONS'],
+    clientCertificate: env['PLUGIN_CLIENT_CERT'] || undefined,
+    socketParent,
+  };
+  const refused = refusal(environment);
+  if (refused !== undefined) {
+    process.stderr.write(`${refused}\n`);
+    exit(1);
+  }
+  // Ctrl-C reaches the whole process group; Terraform decides and asks the provider to stop.
+  process.on('SIGINT', () => undefined);
+  const { methods, end: beforeEnd } = openService();
+  process.on('SIGTERM', serve({ environment, nowMs: Date.now(), write, exit, beforeEnd, methods }));
 }
 
-// Ctrl-C reaches the whole process group; Terraform decides and asks the provider to stop.
-process.on('SIGINT', () => undefined);
+/** As a developer of the provider starts it: for all commands that attach to it. */
+function waitForTerraform(): void {
+  const address = source;
+  const processId = process.pid;
+  const end = serveAttached({ socketParent, processId, address, open: openService, write, exit });
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+}
 
-let service: ReturnType<typeof loadService> | undefined;
-
-const end = serve({
-  environment,
-  nowMs: Date.now(),
-  write: (line) => process.stdout.write(line),
-  exit: (code) => process.exit(code),
-  beforeEnd: () => service?.then((started) => started.end()),
-  methods: providerMethods({
+/** The methods; what they need is loaded when it is needed. */
+function openService(): OpenService {
+  let service: ReturnType<typeof loadService> | undefined;
+  const methods = providerMethods({
     schema: async () => (await import('../../gen/provider-schema.js')).providerSchemaBytes(),
     service: () => {
       service ??= loadService();
-      return service.then(({ methods }) => methods);
+      return service.then((started) => started.methods);
     },
-  }),
-});
-process.on('SIGTERM', end);
+  });
+  return { methods, end: () => service?.then((started) => started.end()) };
+}
 
 /** What records is loaded where there is somewhere to send it. */
 async function makeTracer() {

@@ -8,6 +8,7 @@ import {
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import {
@@ -48,8 +49,11 @@ export class GrpcError extends Error {
 /** The gRPC status codes that the server itself gives. */
 export const grpcCode = { ok: 0, internal: 13, unimplemented: 12, resourceExhausted: 8 } as const;
 
+/** Gives the methods of a connection, at its beginning. */
+export type MethodsOf = (session: ServerHttp2Session) => MethodTable;
+
 /** Makes a server that doesn't listen yet. Without TLS it takes plain HTTP/2. */
-export function grpcServer(methods: MethodTable, tls: ServerTls | undefined): Http2Server {
+export function grpcServer(methodsOf: MethodsOf, tls: ServerTls | undefined): Http2Server {
   const server =
     tls === undefined
       ? createServer()
@@ -60,22 +64,32 @@ export function grpcServer(methods: MethodTable, tls: ServerTls | undefined): Ht
           requestCert: true,
           rejectUnauthorized: true,
         });
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    // A call that the client gave up ends with an error that nobody waits for.
-    stream.on('error', () => stream.close());
-    const path = String(headers[':path']);
-    const method = methods.get(path);
-    if (method === undefined) {
-      refuse(stream, new GrpcError(grpcCode.unimplemented, `${path} is not implemented`));
-    } else if (method.kind === 'idle') {
-      begin(stream);
-      stream.resume();
-      stream.on('end', () => stream.end());
-    } else {
-      receive(stream, (request) => answer(stream, method, request));
-    }
+  server.on('session', (session) => {
+    const methods = methodsOf(session);
+    session.on('error', () => session.destroy());
+    session.on('stream', (stream, headers) => serve(methods, stream, headers));
   });
   return server;
+}
+
+function serve(
+  methods: MethodTable,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+): void {
+  // A call that the client gave up ends with an error that nobody waits for.
+  stream.on('error', () => stream.close());
+  const path = String(headers[':path']);
+  const method = methods.get(path);
+  if (method === undefined) {
+    refuse(stream, new GrpcError(grpcCode.unimplemented, `${path} is not implemented`));
+  } else if (method.kind === 'idle') {
+    begin(stream);
+    stream.resume();
+    stream.on('end', () => stream.end());
+  } else {
+    receive(stream, (request) => answer(stream, method, request));
+  }
 }
 
 function receive(stream: ServerHttp2Stream, then: (request: Uint8Array) => Promise<void>): void {

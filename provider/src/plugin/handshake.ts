@@ -27,7 +27,8 @@ export function refusal(environment: PluginEnvironment): string | undefined {
   if (environment.cookie !== magicCookie) {
     return (
       'this is a Terraform provider, started by Terraform itself. Put it where Terraform finds it ' +
-      '(see "filesystem_mirror" in Terraform\'s CLI configuration) and run "terraform init".'
+      '(see "filesystem_mirror" in Terraform\'s CLI configuration) and run "terraform init". ' +
+      'To work on the provider itself, start it with -debug.'
     );
   }
   const versions = environment.versions?.split(',').map(Number);

@@ -3,13 +3,13 @@
  * until Terraform asks for the end or goes away, and take the socket away again.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Http2Server } from 'node:http2';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { selfSigned } from './certificate.js';
-import { grpcServer, type Method, type MethodTable } from './grpc-server.js';
+import { grpcServer, type MethodTable } from './grpc-server.js';
 import { handshakeLine, type PluginEnvironment } from './handshake.js';
+import { pluginMethods } from './plugin-methods.js';
+import { pluginSocket } from './socket.js';
 
 /** What a plugin process needs from its surroundings. */
 export interface ServeOptions {
@@ -28,15 +28,14 @@ export interface ServeOptions {
 /** Serves until the end. Returns, as soon as the server is about to listen, how to end it. */
 export function serve(options: ServeOptions): () => void {
   const { environment, methods, nowMs, write, exit, beforeEnd } = options;
-  const folder = mkdtempSync(join(environment.socketParent, 'lqx-'));
-  const path = join(folder, 's');
+  const socket = pluginSocket(environment.socketParent);
   let ended = false;
   const end = (): void => {
     if (ended) return;
     ended = true;
     const leave = (): void => {
       server.close();
-      removeSocket(path, folder);
+      socket.remove();
       exit(0);
     };
     const last = beforeEnd?.();
@@ -46,14 +45,15 @@ export function serve(options: ServeOptions): () => void {
   const { clientCertificate } = environment;
   const certificate =
     clientCertificate === undefined ? undefined : selfSigned({ nowMs, serial: randomBytes(16) });
+  const all = new Map([...methods, ...pluginMethods(end)]);
   const server = grpcServer(
-    new Map([...methods, ...pluginMethods(end)]),
+    () => all,
     certificate === undefined || clientCertificate === undefined
       ? undefined
       : { cert: certificate.certificatePem, key: certificate.keyPem, clientCertificate },
   );
   endWhenDeserted(server, end);
-  server.listen(path, () => write(handshakeLine(path, certificate?.der)));
+  server.listen(socket.path, () => write(handshakeLine(socket.path, certificate?.der)));
   return end;
 }
 
@@ -69,40 +69,9 @@ function endWhenDeserted(server: Http2Server, end: () => void): void {
   server.on('session', (session) => {
     sessions += 1;
     clearTimeout(timer);
-    session.on('error', () => session.destroy());
     session.on('close', () => {
       sessions -= 1;
       if (sessions === 0) timer = setTimeout(end, desertedMs).unref();
     });
   });
-}
-
-/** The services that go-plugin expects beside the plugin's own. */
-function pluginMethods(end: () => void): [string, Method][] {
-  const empty = new Uint8Array();
-  // grpc.health.v1.HealthCheckResponse with status = SERVING.
-  const serving = new Uint8Array([0x08, 0x01]);
-  const shutdown = (): Uint8Array => {
-    // After the answer is out; Terraform waits for the process itself to end.
-    setImmediate(() => setImmediate(end));
-    return empty;
-  };
-  return [
-    ['/plugin.GRPCController/Shutdown', { kind: 'unary', handle: shutdown }],
-    ['/plugin.GRPCStdio/StreamStdio', { kind: 'idle' }],
-    ['/plugin.GRPCBroker/StartStream', { kind: 'idle' }],
-    ['/grpc.health.v1.Health/Check', { kind: 'unary', handle: () => serving }],
-  ];
-}
-
-/** Removes what was made, and nothing else: never recursively. */
-function removeSocket(path: string, folder: string): void {
-  for (const remove of [() => unlinkSync(path), () => rmdirSync(folder)]) {
-    try {
-      remove();
-    } catch (error) {
-      // The server may have taken the socket away itself.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
 }

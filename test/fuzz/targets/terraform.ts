@@ -175,7 +175,7 @@ class Link {
 const echoPath = '/fuzz.Echo/Unary';
 const pluginLink = new Link(() =>
   grpcServer(
-    new Map([[echoPath, { kind: 'unary', handle: (request) => request } as const]]),
+    () => new Map([[echoPath, { kind: 'unary', handle: (request) => request } as const]]),
     undefined,
   ),
 );
