@@ -5,7 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import {
+  StoragePoolSchema,
+  StoragePoolSpecSchema,
+} from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import { systemClock } from '../../server/src/bin/effects.js';
 import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
 import { domainNameOf, marksXml } from '../../server/src/drivers/libvirt/domain-xml.js';
@@ -17,6 +22,8 @@ import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import type { SimulatedHost, World } from '../../server/src/simulate/world.js';
 import { formatXml } from '../../server/src/wire/libvirt/xml.js';
+import { openVSwitch } from '../../server/src/wire/ovsdb/open-vswitch.js';
+import { Operations } from '../../server/src/wire/ovsdb/operations.js';
 import { CommandLine } from '../harness/command-line.js';
 import { type Base, machineOn, makeBase } from '../harness/declared.js';
 import { until } from '../harness/wait.js';
@@ -80,6 +87,19 @@ const marks = (vmId: string): string => {
   return formatXml(marksXml({ vmId, projectId: 'default', generation: 1n, power, ...none }, true));
 };
 
+/** Plugs an interface of a port into a host's bridge, as a guest that was killed leaves it. */
+async function plugIn(host: SimulatedHost, portId: string): Promise<void> {
+  const ovs = new Operations(openVSwitch);
+  const client = host.ovs.connect(systemClock);
+  const [port, row] = [randomUUID(), randomUUID()];
+  await client.transact([
+    ovs.insert('Interface', { name: 'vnet9', external_ids: { 'iface-id': portId } }, { uuid: row }),
+    ovs.insert('Port', { name: 'vnet9', interfaces: [row] }, { uuid: port }),
+    ovs.mutate('Bridge', [['name', '==', 'br-int']], [['ports', 'insert', [port]]]),
+  ]);
+  client.close();
+}
+
 beforeAll(async () => {
   commandLine = await CommandLine.start(2, patient);
   const transport = createTransport(commandLine.server.profile);
@@ -110,7 +130,8 @@ test('says that all is well, and where it looked', async () => {
 test('names what was planted with its owner, and changes nothing', async () => {
   const { libvirtd, disks } = hostAt(0);
   const [strayDomain, strayPort, strayVolume] = [randomUUID(), randomUUID(), lost];
-  const [strayImage, strayContent, strayFolder] = [randomUUID(), randomUUID(), randomUUID()];
+  const [strayImage, strayContent] = [randomUUID(), randomUUID()];
+  const [strayFolder, strayTap] = [randomUUID(), randomUUID()];
   await disks.create({
     ...{ path: `/var/lib/pool/images/${strayImage}`, format: 'raw', virtualBytes: 1_048_576 },
   });
@@ -137,6 +158,7 @@ test('names what was planted with its owner, and changes nothing', async () => {
     ),
   ]);
   northbound.close();
+  await plugIn(hostAt(0), strayTap);
   const before = world().inventory();
 
   const found = await findings('--foreign');
@@ -149,6 +171,7 @@ test('names what was planted with its owner, and changes nothing', async () => {
       `stray control plane image/${strayContent} remove`,
       `stray sim-1 image/${strayImage} remove`,
       `stray sim-1 vm/${strayFolder} remove`,
+      `stray sim-1 port/${strayTap} remove`,
       'foreign sim-1 nobody none',
     ].sort(),
   );
@@ -158,13 +181,13 @@ test('names what was planted with its owner, and changes nothing', async () => {
   expect(code).toBe(9);
   expect(stdout).toContain(`libvirt domain ${domainNameOf(strayDomain)}`);
   expect(stdout).not.toContain('made-by-hand');
-  expect(stdout).toMatch(/7 findings; .*\n\nlimiquantix doctor --repair removes 6\n/);
+  expect(stdout).toMatch(/8 findings; .*\n\nlimiquantix doctor --repair removes 7\n/);
   expect(world().inventory()).toEqual(before);
 });
 
 test('repairs what holds no data, then data where that is asked for, and touches nothing else', async () => {
   const repaired = await doctor('--repair');
-  expect(repaired.stdout.match(/^mended: /gm)).toHaveLength(6);
+  expect(repaired.stdout.match(/^mended: /gm)).toHaveLength(7);
   expect((await findings()).map(brief)).toEqual([`stray sim-1 volume/${lost} remove_data`]);
   expect(repaired.code).toBe(9);
 
@@ -177,6 +200,51 @@ test('repairs what holds no data, then data where that is asked for, and touches
   expect(files.filter((path) => path.includes('/volumes/'))).toHaveLength(vms.length);
   expect(rows).toEqual({ Logical_Switch: 1, Logical_Switch_Port: 3, DHCP_Options: 1 });
   expect((await list<VirtualMachine>('vm')).every(isReady)).toBe(true);
+});
+
+test('finds what a host has of a pool that was removed by force while the host was away', async () => {
+  const { simulation } = commandLine.server;
+  const type = contractTypes.get('storage_pool');
+  const backend = { case: 'directory' as const, value: { path: '/var/lib/old' } };
+  const spec = create(StoragePoolSpecSchema, { backend });
+  const { id } = await client.create(type, create(StoragePoolSchema, { name: 'old', spec }));
+  const hasIt = ({ disks }: SimulatedHost) =>
+    disks.paths.includes('/var/lib/old/.limiquantix-pool');
+  await until('both hosts have it', deadlineMs, async () =>
+    world().hosts.every(hasIt) && (await doctor()).code === 0 ? true : undefined,
+  );
+  await simulation?.stopAgent('sim-2');
+  await client.delete(type, id, true);
+  await until('its record is gone', deadlineMs, async () =>
+    (await list<AnyResource>('storage_pool')).some((pool) => pool.id === id) ? undefined : true,
+  );
+  const orphan = `/var/lib/old/volumes/${lost}.qcow2`;
+  await hostAt(1).disks.create({ path: orphan, format: 'qcow2', virtualBytes: 1_048_576 });
+  await simulation?.startAgent('sim-2');
+  const left = [
+    `stray sim-2 storage_pool/${id} remove_data`,
+    `stray sim-2 volume/${lost} remove_data`,
+  ];
+  await until('they are found', deadlineMs, async () =>
+    (await findings()).map(brief).sort().join() === left.join() ? true : undefined,
+  );
+  expect((await findings()).find(({ owner }) => owner?.id === id)?.owner?.name).toBe('old');
+
+  expect((await doctor('--repair')).code).toBe(9);
+  expect((await findings()).map(brief).sort()).toEqual(left);
+  const { code, stdout } = await doctor('--repair', '--delete-data');
+  expect(stdout).toContain('mended: stray directory pool marker /var/lib/old/.limiquantix-pool');
+  expect(code).toBe(0);
+  expect(
+    world()
+      .inventory()
+      .files.filter((path) => path.includes('/var/lib/old')),
+  ).toEqual([]);
+  expect(
+    world()
+      .inventory()
+      .files.filter((path) => path.includes(id)),
+  ).toEqual([]);
 });
 
 test('names a volume whose file is gone, and is content once somebody has brought it back', async () => {

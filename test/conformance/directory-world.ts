@@ -13,6 +13,7 @@ import { type Volume, VolumeSchema } from '@limiquantix/proto/storage/v1/volume_
 import { ImageCacheDriver } from '../../server/src/drivers/directory/image-cache.js';
 import type { CachedImage } from '../../server/src/drivers/directory/image-plan.js';
 import { DirectoryPoolDriver } from '../../server/src/drivers/directory/pool.js';
+import { PoolRegister } from '../../server/src/drivers/directory/pool-register.js';
 import { DirectoryVolumeDriver } from '../../server/src/drivers/directory/volume.js';
 import type { Driver, Lookup } from '../../server/src/reconcile/driver.js';
 import { VirtualClock } from '../../server/src/reconcile/virtual-clock.js';
@@ -225,7 +226,9 @@ export class DirectoryWorld implements Lookup {
         }
       },
     };
-    const common = { nodeId, disks, lookup: this };
+    const directory = join(this.poolPath, '..', 'known-pools');
+    const pools = new PoolRegister({ disks, directory, lookup: this });
+    const common = { nodeId, disks, lookup: this, pools };
     const images = new ImageCacheDriver({ ...common, source, poke, clock: this.clock });
     const drivers = [
       new DirectoryPoolDriver(common),

@@ -21,6 +21,7 @@ export interface Planted {
   readonly vmId: string;
   readonly volumeId: string;
   readonly portId: string;
+  readonly poolId: string;
 }
 
 /** The name of the interface of a port that doesn't exist. */
@@ -30,15 +31,16 @@ export const strayInterface = 'vnet99';
 export const foreignDomain = 'made-by-hand';
 
 /**
- * Plants a domain, a volume's file and a switch port of resources that don't exist, a second
- * definition of the guest's machine, an interface of a port that doesn't exist, and a domain that
- * isn't LimiQuantix's.
+ * Plants a domain, a volume's file, a pool's directory and a switch port of resources that don't
+ * exist, a second definition of the guest's machine, an interface of a port that doesn't exist, and
+ * a domain that isn't LimiQuantix's.
  */
 export async function plant(fleet: Fleet, twin: Guest): Promise<Planted> {
   const { nodes, central } = fleet.installation.status;
   const host = nodes.find(({ name }) => name !== twin.host.name);
   if (host === undefined) throw new Error('a lab of one host has no other one');
-  const [vmId, volumeId, portId] = [randomUUID(), randomUUID(), randomUUID()];
+  const [vmId, volumeId] = [randomUUID(), randomUUID()];
+  const [portId, poolId] = [randomUUID(), randomUUID()];
   await plantDomains(host, vmId, twin);
   await define(host, domain(foreignDomain, randomUUID(), ''));
   const file = `/var/lib/limiquantix/pools/local/volumes/${volumeId}.qcow2`;
@@ -53,7 +55,19 @@ export async function plant(fleet: Fleet, twin: Guest): Promise<Planted> {
     ...['lsp-add', network, portId, '--', 'set', 'Logical_Switch_Port', portId],
     ...marks.map((mark) => `external_ids:${mark}`),
   );
-  return { host, vmId, volumeId, portId };
+  await plantPool(fleet, host, poolId);
+  return { host, vmId, volumeId, portId, poolId };
+}
+
+/** The directory of a pool whose record went while the host was away. */
+async function plantPool(fleet: Fleet, host: LabNodeStatus, poolId: string): Promise<void> {
+  const [state, path] = ['/var/lib/limiquantix', '/var/lib/limiquantix/pools/old'];
+  const marker = `{"pool_id":"${poolId}","made_directory":true}`;
+  await fleet.onHost(
+    host.name,
+    `mkdir -p ${path}/volumes ${path}/images && echo '${marker}' >${path}/.limiquantix-pool && ` +
+      `echo ${path} >${state}/desired/pools/${poolId}`,
+  );
 }
 
 /** Plants what the host's agent sweeps away by itself once a minute: domains of ours. */

@@ -3,6 +3,7 @@
  * disk files in directories, the switch that joins OVN. Says what the host is.
  */
 
+import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { fromBinary } from '@limiquantix/proto/binary/codec.js';
 import { NodeSystemSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
@@ -10,6 +11,7 @@ import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { ImageCacheDriver } from '../drivers/directory/image-cache.js';
 import { provisionedFileOf } from '../drivers/directory/layout.js';
 import { DirectoryPoolDriver } from '../drivers/directory/pool.js';
+import { PoolRegister } from '../drivers/directory/pool-register.js';
 import { DirectoryVolumeDriver } from '../drivers/directory/volume.js';
 import type { NodeFiles } from '../drivers/libvirt/node-files.js';
 import type { ObservedVm, VmAction } from '../drivers/libvirt/observed.js';
@@ -19,7 +21,12 @@ import { Chassis, INTEGRATION_BRIDGE } from '../drivers/ovn/chassis.js';
 import type { HostKernel } from '../drivers/ovn/datapath.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
-import type { Driver, SupportsInventory, SupportsStrayRemoval } from '../reconcile/driver.js';
+import type {
+  Driver,
+  SupportsInventory,
+  SupportsPartRemoval,
+  SupportsStrayRemoval,
+} from '../reconcile/driver.js';
 import type { AnyResource } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
 import { tracedDisks, tracedLibvirt, tracedOvsdb } from '../traced.js';
@@ -166,9 +173,11 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
     clock,
     log,
   });
+  const pools = new PoolRegister({ disks, directory: join(options.directory, 'pools'), lookup });
   const images = new ImageCacheDriver({
     nodeId,
     disks,
+    pools,
     source: {
       read: (imageId, offset, signal) => controlPlane.readImage(imageId, BigInt(offset), signal),
     },
@@ -178,9 +187,9 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
   });
   const drivers = [
     createNodeDriver({ facts: () => readFacts(options, vms, keeper), log }),
-    new DirectoryPoolDriver({ nodeId, disks, lookup }),
+    new DirectoryPoolDriver({ nodeId, disks, pools }),
     images,
-    new DirectoryVolumeDriver({ nodeId, disks, lookup, usage: vms }),
+    new DirectoryVolumeDriver({ nodeId, disks, pools, usage: vms }),
     createOperationDriver({ operationDone: (vmId) => vms.operationDone(vmId), poke }),
     gated(vms, keeper, chassis),
   ];
@@ -195,7 +204,10 @@ function gated(
   vms: VmDriver,
   keeper: ChassisKeeper,
   chassis: Chassis,
-): Driver<VirtualMachine, ObservedVm, VmAction> & SupportsInventory & SupportsStrayRemoval {
+): Driver<VirtualMachine, ObservedVm, VmAction> &
+  SupportsInventory &
+  SupportsStrayRemoval &
+  SupportsPartRemoval {
   return {
     type: vms.type,
     runsOn: vms.runsOn,
@@ -208,6 +220,8 @@ function gated(
     remove: (vm) => vms.remove(vm),
     inventory: async () => [...(await vms.inventory()), ...(await chassis.inventory())],
     removeStray: (id) => vms.removeStray(id),
+    partType: 'port',
+    removePart: async (id) => chassis.unplug(id, await vms.runningPortIds()),
   };
 }
 

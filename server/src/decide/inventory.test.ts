@@ -87,10 +87,15 @@ it('names the last owner of a stray: by the object itself, or by who did somethi
   ]);
 });
 
-it('removes no interface of a host, which its agent does at its start', () => {
+it('removes an interface of a port that is gone, and a pool only where its data may go', () => {
   const tap = { backend: 'openvswitch', kind: 'interface', name: 'vnet9', type: 'port', id: 'p' };
-  const found = diagnose(nodes(), [at('a', [ownObject(tap)])]);
-  expect(found).toMatchObject([{ kind: 'STRAY', place: 'host-a', remedy: 'UNSPECIFIED' }]);
+  const marker = { backend: 'directory', kind: 'pool marker', name: 'm', type: 'storage_pool' };
+  const pool = { ...marker, id: 'pool-1', holdsData: true };
+  const found = diagnose(nodes(), [at('a', [ownObject(tap), ownObject(pool)])]);
+  expect(found).toMatchObject([
+    { kind: 'STRAY', place: 'host-a', remedy: 'REMOVE' },
+    { kind: 'STRAY', place: 'host-a', remedy: 'REMOVE_DATA' },
+  ]);
 });
 
 it('tells a machine on two nodes from one that is only on the wrong one', () => {

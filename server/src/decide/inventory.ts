@@ -248,8 +248,7 @@ const idOfPlace = ({ nodeId }: Place): string => nodeId;
 
 const labelOf = (type: string): string => type.replaceAll('_', ' ');
 
-function removalOf({ backend, holdsData }: BackendObject): Pick<Said, 'advice' | 'remedy'> {
-  if (backend === 'openvswitch') return { advice: "a restart of the host's agent removes it" };
+function removalOf({ holdsData }: BackendObject): Pick<Said, 'advice' | 'remedy'> {
   if (!holdsData) return { advice: `${repairs} removes it`, remedy: Remedy.REMOVE };
   const advice = `look whether its data is needed; ${repairs} --delete-data removes it for good`;
   return { advice, remedy: Remedy.REMOVE_DATA };

@@ -72,6 +72,17 @@ export interface SupportsStrayRemoval {
 }
 
 /**
+ * Optional power of a driver: remove what stands for resources of another type in its backend, such
+ * as a guest's interface for its port, where nobody wants those here any more.
+ */
+export interface SupportsPartRemoval {
+  /** The other type; its inventory names objects of it beside its own. */
+  readonly partType: TypeName;
+  /** As `removeStray`, for an id of that type. */
+  removePart(id: string): Promise<void>;
+}
+
+/**
  * Optional power of a driver: remove data that belongs to no resource any more. Nothing does so by
  * itself; somebody has to ask for it.
  */
@@ -105,6 +116,13 @@ export const hasInventory = (driver: Driver): driver is Driver & SupportsInvento
 /** Whether a driver removes what belongs to nothing. */
 export const removesStrays = (driver: Driver): driver is Driver & SupportsStrayRemoval =>
   hasMethod(driver, 'removeStray');
+
+/** Whether a driver removes what stands for a type's resources beside its own. */
+export const removesParts = (
+  driver: Driver,
+  type: TypeName,
+): driver is Driver & SupportsPartRemoval =>
+  hasMethod(driver, 'removePart') && (driver as unknown as SupportsPartRemoval).partType === type;
 
 /** Whether a driver removes data that belongs to nothing, on request. */
 export const removesData = (driver: Driver): driver is Driver & SupportsDataRemoval =>

@@ -11,6 +11,7 @@ import {
   hasInventory,
   type Lookup,
   removesData,
+  removesParts,
   removesStrays,
   type SupportsInventory,
 } from './driver.js';
@@ -52,7 +53,7 @@ export interface RemovalRequest {
 }
 
 /** What others stand on goes after them: a domain before its volumes, these before images. */
-const removalOrder = ['vm', 'port', 'volume', 'image', 'network'];
+const removalOrder = ['vm', 'port', 'volume', 'image', 'storage_pool', 'network'];
 
 /**
  * Removes what backends hold for resources that nobody wants here. Idempotent; what is wanted by
@@ -69,10 +70,11 @@ export async function removeStrays(
     // Asked just before each removal: it may have become wanted meanwhile.
     if (lookup.get(type, id) !== undefined) continue;
     const driver = drivers.find((one) => one.type === type);
+    const holder = drivers.find((one) => removesParts(one, type));
     try {
-      if (driver === undefined) continue;
-      if (removesStrays(driver)) await driver.removeStray(id);
-      else if (deleteData && removesData(driver)) await driver.removeData(id);
+      if (driver !== undefined && removesStrays(driver)) await driver.removeStray(id);
+      else if (deleteData && driver && removesData(driver)) await driver.removeData(id);
+      if (holder !== undefined && removesParts(holder, type)) await holder.removePart(id);
     } catch (error) {
       failures.push(textOf(error));
     }

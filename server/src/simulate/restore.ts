@@ -33,7 +33,7 @@ async function restorePool(pool: StoragePool, disks: DiskImages): Promise<void> 
   const layout = layoutOf(pool);
   if (layout === undefined) return;
   const madeDirectory = await disks.ensureDirectory(layout.path, directoryMode);
-  if ((await readClaim(disks, layout, pool)).kind === 'unclaimed') {
+  if ((await readClaim(disks, layout, pool.id)).kind === 'unclaimed') {
     await writeMarker(disks, layout, { poolId: pool.id, madeDirectory });
   }
   await disks.ensureDirectory(layout.volumesPath, directoryMode);

@@ -36,6 +36,7 @@ import {
   parseVolumeName,
 } from './layout.js';
 import { readClaim } from './marker.js';
+import type { PoolRegister } from './pool-register.js';
 
 /** Where a node gets images from. */
 export interface ImageSource {
@@ -47,6 +48,8 @@ export interface ImageSource {
 export interface ImageCacheOptions {
   readonly nodeId: string;
   readonly disks: DiskImages;
+  /** The pools that are on the node. */
+  readonly pools: Pick<PoolRegister, 'places'>;
   readonly source: ImageSource;
   readonly poke: Poke;
   readonly clock: Clock;
@@ -156,11 +159,9 @@ export class ImageCacheDriver
   }
 
   async inventory(): Promise<readonly BackendObject[]> {
-    const { disks, lookup } = this.#options;
+    const { disks, pools } = this.#options;
     const objects: BackendObject[] = [];
-    for (const pool of lookup.list<StoragePool>('storage_pool')) {
-      const layout = layoutOf(pool);
-      if (layout === undefined || (await readClaim(disks, layout, pool)).kind !== 'ours') continue;
+    for (const { layout } of await pools.places()) {
       for (const file of await disks.list(layout.imagesPath)) {
         const own = parseImageName(file);
         const name = `${layout.imagesPath}/${file}`;
@@ -174,8 +175,11 @@ export class ImageCacheDriver
   }
 
   async removeStray(id: string): Promise<void> {
-    for (const pool of this.#options.lookup.list<StoragePool>('storage_pool')) {
-      await naming('removing an image', () => this.#removeFrom(pool, id));
+    for (const { poolId, layout } of await this.#options.pools.places()) {
+      await naming('removing an image', async () => {
+        await this.#fetches.forget(nameOf(poolId, id));
+        await this.#removeAt(layout, id);
+      });
     }
   }
 
@@ -210,7 +214,12 @@ export class ImageCacheDriver
     const { disks } = this.#options;
     const layout = layoutOf(pool);
     await this.#fetches.forget(nameOf(pool.id, imageId));
-    if (layout === undefined || (await readClaim(disks, layout, pool)).kind !== 'ours') return 0;
+    if (layout === undefined || (await readClaim(disks, layout, pool.id)).kind !== 'ours') return 0;
+    return this.#removeAt(layout, imageId);
+  }
+
+  async #removeAt(layout: PoolLayout, imageId: string): Promise<number> {
+    const { disks } = this.#options;
     const path = cachedImagePath(layout, imageId);
     const isThere = (await disks.stat(path)) !== undefined;
     const users = isThere ? await this.#usersOf(path, layout) : 0;
@@ -239,7 +248,7 @@ export class ImageCacheDriver
     layout: PoolLayout,
   ): Promise<CachedImage['state']> {
     const { disks } = this.#options;
-    if ((await readClaim(disks, layout, pool)).kind !== 'ours') return 'no-pool';
+    if ((await readClaim(disks, layout, pool.id)).kind !== 'ours') return 'no-pool';
     if ((await disks.stat(layout.imagesPath)) === undefined) return 'no-pool';
     const path = cachedImagePath(layout, imageId);
     if ((await disks.stat(path)) !== undefined) return 'complete';

@@ -25,14 +25,16 @@ export const markerMode = 0o644;
 export function layoutOf(pool: StoragePool): PoolLayout | undefined {
   const backend = pool.spec?.backend;
   if (backend?.case !== 'directory') return undefined;
-  const path = join('/', backend.value.path).replace(/(?<=.)\/$/, '');
-  return {
-    path,
-    markerPath: join(path, '.limiquantix-pool'),
-    volumesPath: join(path, 'volumes'),
-    imagesPath: join(path, 'images'),
-  };
+  return layoutAt(join('/', backend.value.path).replace(/(?<=.)\/$/, ''));
 }
+
+/** The layout of a pool in a directory. */
+export const layoutAt = (path: string): PoolLayout => ({
+  path,
+  markerPath: join(path, '.limiquantix-pool'),
+  volumesPath: join(path, 'volumes'),
+  imagesPath: join(path, 'images'),
+});
 
 /** The file of a volume. */
 export function volumeFileOf(layout: PoolLayout, volumeId: string, format: DiskFormat): DiskFile {

@@ -3,7 +3,6 @@
  * removed in a directory without it, so that a filesystem that isn't mounted isn't taken for an
  * empty pool.
  */
-import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { DiskImages } from '../../wire/disk-image/api.js';
 import { markerMode, type PoolLayout } from './layout.js';
 
@@ -20,12 +19,12 @@ export type Claim =
 export async function readClaim(
   disks: DiskImages,
   layout: PoolLayout,
-  pool: StoragePool,
+  poolId: string,
 ): Promise<Claim> {
   const text = await disks.readText(layout.markerPath);
   if (text === undefined) return { kind: 'unclaimed' };
   const marker = parseMarker(text);
-  if (marker.poolId !== pool.id) return { kind: 'foreign', poolId: marker.poolId };
+  if (marker.poolId !== poolId) return { kind: 'foreign', poolId: marker.poolId };
   return { kind: 'ours', madeDirectory: marker.madeDirectory };
 }
 

@@ -4,6 +4,7 @@
  * Removing it removes what is ours and nothing else.
  */
 import { create } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
 import {
   type PoolNodeStatus,
   PoolNodeStatusSchema,
@@ -18,8 +19,10 @@ import type {
   Driver,
   Lookup,
   Removal,
+  SupportsDataRemoval,
   SupportsInventory,
 } from '../../reconcile/driver.js';
+import { LimiError } from '../../resource/error.js';
 import type { DiskImages, Space } from '../../wire/disk-image/api.js';
 import { naming } from './fault.js';
 import {
@@ -32,14 +35,15 @@ import {
   volumeFileOf,
 } from './layout.js';
 import { type Claim, readClaim, writeMarker } from './marker.js';
+import type { PoolRegister } from './pool-register.js';
 import { wasMade } from './volume-history.js';
 
 /** What the driver works with. */
 export interface DirectoryPoolOptions {
   readonly nodeId: string;
   readonly disks: DiskImages;
-  /** The node's view: it tells `inventory` which pools there are. */
-  readonly lookup: Lookup;
+  /** Where this node has made pools. */
+  readonly pools: PoolRegister;
 }
 
 /** What there is of a pool on the node. */
@@ -48,10 +52,19 @@ export type PoolObserved =
   | { readonly kind: 'unclaimed' }
   | { readonly kind: 'foreign'; readonly poolId: string }
   | { readonly kind: 'incomplete' }
-  | { readonly kind: 'complete'; readonly space: Space; readonly reflink: boolean };
+  | {
+      readonly kind: 'complete';
+      readonly space: Space;
+      readonly reflink: boolean;
+      /** Whether the node will find it without its record. */
+      readonly isWritten: boolean;
+    };
 
 /** A step towards a usable pool. */
-export type PoolAction = { readonly kind: 'claim' } | { readonly kind: 'make-directories' };
+export type PoolAction =
+  | { readonly kind: 'claim' }
+  | { readonly kind: 'make-directories' }
+  | { readonly kind: 'write-down' };
 
 /** The space is measured this often. */
 const refreshMs = 30_000;
@@ -60,25 +73,28 @@ const reportedPart = 200n;
 
 /** The driver for `storage_pool` on a node, for pools in directories. */
 export class DirectoryPoolDriver
-  implements Driver<StoragePool, PoolObserved, PoolAction, StoragePoolStatus>, SupportsInventory
+  implements
+    Driver<StoragePool, PoolObserved, PoolAction, StoragePoolStatus>,
+    SupportsInventory,
+    SupportsDataRemoval
 {
   readonly type = 'storage_pool';
   readonly runsOn = 'node';
   readonly #nodeId: string;
   readonly #disks: DiskImages;
-  readonly #lookup: Lookup;
+  readonly #pools: PoolRegister;
 
   constructor(options: DirectoryPoolOptions) {
     this.#nodeId = options.nodeId;
     this.#disks = options.disks;
-    this.#lookup = options.lookup;
+    this.#pools = options.pools;
   }
 
   observe(pool: StoragePool): Promise<PoolObserved> {
     return naming('looking at the pool on its node', async () => {
       const layout = layoutOf(pool);
       if (layout === undefined) return { kind: 'other-backend' };
-      const claim = await readClaim(this.#disks, layout, pool);
+      const claim = await readClaim(this.#disks, layout, pool.id);
       if (claim.kind !== 'ours') return claim;
       for (const directory of [layout.volumesPath, layout.imagesPath]) {
         if ((await this.#disks.stat(directory))?.kind !== 'directory')
@@ -86,7 +102,8 @@ export class DirectoryPoolDriver
       }
       const space = await this.#disks.space(layout.volumesPath);
       const reflink = await this.#disks.supportsReflink(layout.volumesPath);
-      return { kind: 'complete', space, reflink };
+      const isWritten = await this.#pools.knows(pool.id);
+      return { kind: 'complete', space, reflink, isWritten };
     });
   }
 
@@ -121,6 +138,7 @@ export class DirectoryPoolDriver
       availableBytes: steady(before, space),
       reflink,
     });
+    if (!observed.isWritten) return { actions: [{ kind: 'write-down' }], status };
     return { actions: [], status, againAfterMs: refreshMs };
   }
 
@@ -128,6 +146,9 @@ export class DirectoryPoolDriver
     return naming('making the pool on its node', async () => {
       const layout = layoutOf(pool);
       if (layout === undefined) return;
+      // Before anything is there that only it would find.
+      await this.#pools.remember(pool.id, layout);
+      if (action.kind === 'write-down') return;
       if (action.kind === 'claim') {
         const madeDirectory = await this.#disks.ensureDirectory(layout.path, directoryMode);
         await writeMarker(this.#disks, layout, { poolId: pool.id, madeDirectory });
@@ -140,9 +161,31 @@ export class DirectoryPoolDriver
   remove(pool: StoragePool): Promise<Removal> {
     return naming('removing the pool from its node', async () => {
       const layout = layoutOf(pool);
-      if (layout === undefined) return { gone: true };
-      const claim = await readClaim(this.#disks, layout, pool);
-      if (claim.kind !== 'ours') return { gone: true };
+      return layout === undefined ? { gone: true } : this.#removeAt(pool.id, layout);
+    });
+  }
+
+  /** The markers of the pools that this node has, also of those whose record is gone. */
+  async inventory(): Promise<readonly BackendObject[]> {
+    return (await this.#pools.places()).map(({ poolId: id, layout }) => {
+      const named = { backend: 'directory', kind: 'pool marker', name: layout.markerPath };
+      return ownObject({ ...named, type: 'storage_pool', id, holdsData: true });
+    });
+  }
+
+  /** Removes the directory of a pool that doesn't exist, unless volumes are in it. */
+  async removeData(id: string): Promise<void> {
+    await naming('removing the directory of a pool that does not exist', async () => {
+      const layout = await this.#pools.layoutOf(id);
+      if (layout === undefined) return;
+      const removal = await this.#removeAt(id, layout);
+      if (!removal.gone) throw notEmpty(removal.waitingFor);
+    });
+  }
+
+  async #removeAt(poolId: string, layout: PoolLayout): Promise<Removal> {
+    const claim = await readClaim(this.#disks, layout, poolId);
+    if (claim.kind === 'ours') {
       const names = (await this.#disks.list(layout.volumesPath)).flatMap(
         (name) => parseVolumeName(name) ?? [],
       );
@@ -155,22 +198,9 @@ export class DirectoryPoolDriver
         await this.#disks.remove(volumeFileOf(layout, id, 'raw').path);
       }
       await this.#empty(layout, claim);
-      return { gone: true };
-    });
-  }
-
-  /** The markers of the pools that this node knows. */
-  async inventory(): Promise<readonly BackendObject[]> {
-    const objects: BackendObject[] = [];
-    for (const pool of this.#lookup.list<StoragePool>('storage_pool')) {
-      const layout = layoutOf(pool);
-      if (layout === undefined) continue;
-      if ((await readClaim(this.#disks, layout, pool)).kind !== 'ours') continue;
-      const key = { type: 'storage_pool', id: pool.id };
-      const named = { backend: 'directory', kind: 'pool marker', name: layout.markerPath };
-      objects.push(ownObject({ ...named, ...key, holdsData: true }));
     }
-    return objects;
+    await this.#pools.forget(poolId);
+    return { gone: true };
   }
 
   async #empty(layout: PoolLayout, claim: Claim): Promise<void> {
@@ -199,6 +229,13 @@ export class DirectoryPoolDriver
     });
   }
 }
+
+const notEmpty = (waitingFor: string): LimiError =>
+  new LimiError({
+    code: Code.FailedPrecondition,
+    reason: 'POOL_NOT_EMPTY',
+    message: `the directory of a pool that does not exist stays for ${waitingFor}`,
+  });
 
 /** The free space to report: what was reported before, unless it has changed enough to matter. */
 function steady(before: PoolNodeStatus | undefined, space: Space): bigint {

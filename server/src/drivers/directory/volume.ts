@@ -32,6 +32,7 @@ import {
   volumeFileOf,
 } from './layout.js';
 import { readClaim } from './marker.js';
+import type { PoolRegister } from './pool-register.js';
 import { diffVolume, type VolumeAction, type VolumeObserved, wantedBytes } from './volume-plan.js';
 
 /** Who uses volumes on the node: the hypervisor's side. */
@@ -49,8 +50,8 @@ export interface DirectoryVolumeOptions {
   readonly nodeId: string;
   readonly disks: DiskImages;
   readonly usage: VolumeUsage;
-  /** The node's view: it tells `inventory` which pools there are. */
-  readonly lookup: Lookup;
+  /** The pools that are on the node. */
+  readonly pools: Pick<PoolRegister, 'places'>;
 }
 
 /** The driver for `volume` on a node, for pools in directories. */
@@ -161,9 +162,10 @@ export class DirectoryVolumeDriver
   }
 
   async inventory(): Promise<readonly BackendObject[]> {
-    const { disks } = this.#options;
+    const { disks, pools } = this.#options;
     const objects: BackendObject[] = [];
-    for (const { volumesPath } of await this.#layouts()) {
+    for (const { layout } of await pools.places()) {
+      const { volumesPath } = layout;
       for (const file of await disks.list(volumesPath)) {
         const own = parseVolumeName(file);
         const name = `${volumesPath}/${file}`;
@@ -182,26 +184,14 @@ export class DirectoryVolumeDriver
   /** Removes the file of a volume that doesn't exist, unless a machine still has it. */
   async removeData(id: string): Promise<void> {
     await naming('removing the file of a volume that does not exist', async () => {
-      const { disks, usage } = this.#options;
+      const { disks, pools, usage } = this.#options;
       if (await (usage.isAttached?.(id) ?? usage.isInUse(id))) throw stillAttached();
-      for (const layout of await this.#layouts()) {
+      for (const { layout } of await pools.places()) {
         for (const format of ['qcow2', 'raw'] as const) {
           await disks.remove(volumeFileOf(layout, id, format).path);
         }
       }
     });
-  }
-
-  /** The layouts of the pools that are on this node. */
-  async #layouts(): Promise<readonly PoolLayout[]> {
-    const { disks, lookup } = this.#options;
-    const layouts: PoolLayout[] = [];
-    for (const pool of lookup.list<StoragePool>('storage_pool')) {
-      const layout = layoutOf(pool);
-      if (layout === undefined || (await readClaim(disks, layout, pool)).kind !== 'ours') continue;
-      layouts.push(layout);
-    }
-    return layouts;
   }
 
   /** The pool's layout, if its directory is there and carries its marker. */
@@ -210,7 +200,7 @@ export class DirectoryVolumeDriver
     const layout = pool === undefined ? undefined : layoutOf(pool);
     if (pool === undefined || layout === undefined) return undefined;
     const { disks } = this.#options;
-    const claim = await readClaim(disks, layout, pool);
+    const claim = await readClaim(disks, layout, pool.id);
     if (claim.kind !== 'ours') return undefined;
     return (await disks.stat(layout.volumesPath)) === undefined ? undefined : layout;
   }

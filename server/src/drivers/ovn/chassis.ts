@@ -93,6 +93,21 @@ export class Chassis {
     });
   }
 
+  /**
+   * Takes a port's interfaces out of the bridge, unless a domain that runs has the port.
+   * Idempotent.
+   */
+  unplug(portId: string, runningPortIds: ReadonlySet<string>): Promise<void> {
+    return mappingErrors(async () => {
+      const rows = await this.open();
+      const bridge = bridgeOf(rows);
+      if (bridge === undefined || runningPortIds.has(portId)) return;
+      const stray = guestInterfaces(rows, bridge).filter(({ row }) => idOf(row) === portId);
+      const operations = purgeOperations(bridge, stray);
+      if (operations.length > 0) await this.options.api.transact(operations);
+    });
+  }
+
   private async converge(runningPortIds?: ReadonlySet<string>): Promise<ChassisReport> {
     const { api, kernel, settings } = this.options;
     this.datapath ??= settings.datapath ?? (await detectDatapath(kernel));
