@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEvent } from '@limiquantix/proto/identity/v1/audit_event_pb.js';
-import { base, machine } from '../harness/configuration.js';
+import { base, machine, template } from '../harness/configuration.js';
 import { drawTrace, OtlpReceiver, type ReceivedSpan } from '../harness/otlp-receiver.js';
 import { SimulatedInstallation } from '../harness/simulated-installation.js';
 import type { Terraform } from '../harness/terraform.js';
@@ -52,11 +52,15 @@ const traced = (): [string[], Record<string, string>] => [
 ];
 
 /** The trace that a change of the machine belongs to, when all is told of it that names say. */
-function traceOf(call: string, names: readonly string[]): Promise<readonly ReceivedSpan[]> {
+function traceOf(
+  call: string,
+  names: readonly string[],
+  resource = 'web',
+): Promise<readonly ReceivedSpan[]> {
   return until(`a trace of ${call} has ${names.join(', ')}`, waitMs, () => {
     const first = receiver.spans.find(
       ({ name, facts }) =>
-        name.endsWith(`/${call}`) && facts['limiquantix.resource.name'] === 'web',
+        name.endsWith(`/${call}`) && facts['limiquantix.resource.name'] === resource,
     );
     const trace = receiver.spans.filter((span) => span.traceId === first?.traceId);
     const has = (name: string): boolean => trace.some((span) => span.name === name);
@@ -108,6 +112,33 @@ test('an apply is one trace from the provider to libvirt, with no secret in it',
     JSON.parse(readFileSync(installation.controlPlane.profile, 'utf8')) as { token: string }
   ).token;
   expect([words.user, words.vnc, token].filter((word) => receiver.text.includes(word))).toEqual([]);
+});
+
+test('what the control plane does for a fleet is in the trace of its apply, and streams say why they ended', async () => {
+  const [args, environment] = traced();
+  installation = await SimulatedInstallation.up(1, args);
+  const fleet = `
+${template({ name: 'worker', memoryMib: 64 })}
+resource "limiquantix_vm_fleet" "workers" {
+  name        = "workers"
+  replicas    = 2
+  template_id = limiquantix_vm_template.worker.id
+}
+`;
+  terraform = await installation.terraform(base + fleet);
+  terraform.setEnvironment(environment);
+  await terraform.apply();
+  const trace = await traceOf('CreateVmFleet', ['libvirt create', 'disk clone'], 'workers');
+  const call = 'limiquantix.compute.v1.VmFleetService/CreateVmFleet';
+  const toServer = ['ApplyResourceChange', call, call];
+  expect(wayTo(trace, 'libvirt defineXml').slice(0, 4)).toEqual([...toServer, 'reconcile vm']);
+  expect(wayTo(trace, 'disk clone').slice(0, 4)).toEqual([...toServer, 'reconcile volume']);
+  const made = trace.filter(({ name }) => name === 'libvirt defineXml');
+  expect(made).toHaveLength(2);
+  const watch = await until('the watch of the apply is told', waitMs, async () =>
+    receiver.spans.find(({ name }) => name.endsWith('/WatchVmFleets')),
+  );
+  expect(watch.facts['limiquantix.stream.end']).toBe('client gone');
 });
 
 test('what Terraform and the command line were started in is gone on with', async () => {

@@ -1,9 +1,17 @@
 import { create } from '@bufbuild/protobuf';
-import { createContextValues, type UnaryRequest } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  createContextValues,
+  type StreamRequest,
+  type StreamResponse,
+  type UnaryRequest,
+} from '@connectrpc/connect';
 import {
   CreateVirtualMachineRequestSchema,
   VirtualMachineService,
 } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
+import { ErrorInfoSchema } from '@limiquantix/proto/google/rpc/error_details_pb.js';
 import { type Log, type LogFields, silentLog } from '../log.js';
 import { contractTypes } from '../resource/type-registry.js';
 import { type CausedWork, noSpan, noTracing, type Tracing } from '../tracing.js';
@@ -92,4 +100,82 @@ test('what is recorded of a call says what its line says, and the line names the
   ]);
   const traceId = traceparent.slice(3, 35);
   expect(lines).toEqual([['info', { ...about, requestId: 'mine', traceId }]]);
+});
+
+describe('a stream', () => {
+  /** Serves a stream of three messages; `use` reads it, and its client may go. */
+  async function spanOf(
+    use: (messages: AsyncIterable<number>, gone: (reason?: unknown) => void) => Promise<void>,
+    failure?: unknown,
+  ) {
+    const told: object[] = [];
+    const ended: string[] = [];
+    const tracing: Tracing = {
+      ...noTracing,
+      isOn: true,
+      enter: (work, run) =>
+        run({ add: (facts) => told.push(facts) }).finally(() => ended.push(work.name)),
+    };
+    const log = silentLog;
+    const clock = { nowMs: () => 0, after: () => () => undefined };
+    const interceptor = callLogInterceptor({ log, tracing, clock, newId: () => 'word' });
+    const client = new AbortController();
+    const request = {
+      stream: true,
+      service: VirtualMachineService,
+      method: VirtualMachineService.method.watchVirtualMachines,
+      message: [],
+      signal: client.signal,
+      contextValues: createContextValues(),
+    } as unknown as StreamRequest;
+    const answer = await interceptor(async () => ({
+      ...({ stream: true } as StreamResponse),
+      message: (async function* () {
+        yield* [1, 2, 3];
+        if (failure !== undefined) throw failure;
+      })() as never,
+    }))(request);
+    const reading = use(answer.message as never, (reason) => client.abort(reason));
+    await reading.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ended).toEqual(['limiquantix.compute.v1.VirtualMachineService/WatchVirtualMachines']);
+    expect(told).toHaveLength(1);
+    return told[0];
+  }
+
+  const all = async (messages: AsyncIterable<number>): Promise<void> => {
+    for await (const _ of messages);
+  };
+
+  it('is a span that ends with it', async () => {
+    expect(await spanOf(all)).toMatchObject({
+      'limiquantix.stream.end': 'done',
+      'limiquantix.stream.messages': 3,
+      'rpc.grpc.status': 'ok',
+    });
+  });
+
+  it('says why it was ended by the server', async () => {
+    const detail = { desc: ErrorInfoSchema, value: { reason: 'WATCH_BEHIND' } };
+    const error = new ConnectError('behind', Code.Aborted, undefined, [detail]);
+    expect(await spanOf(all, error)).toMatchObject({
+      'limiquantix.stream.end': 'WATCH_BEHIND',
+      'rpc.grpc.status': 'aborted',
+    });
+  });
+
+  it('says that its client went, also where nobody reads it to its end', async () => {
+    const read = await spanOf(async (messages, gone) => {
+      await messages[Symbol.asyncIterator]().next();
+      gone(new ConnectError('the call was ended', Code.Canceled));
+    });
+    expect(read).toMatchObject({
+      'limiquantix.stream.end': 'client gone',
+      'limiquantix.stream.messages': 1,
+      'rpc.grpc.status': 'canceled',
+    });
+    const stopping = new ConnectError('the server is stopping', Code.Unavailable);
+    const stopped = await spanOf(async (_, gone) => gone(stopping));
+    expect(stopped).toMatchObject({ 'limiquantix.stream.end': 'unavailable' });
+  });
 });

@@ -1,12 +1,13 @@
 /**
  * The outermost of the interceptors: makes a call's notes and its span, and writes one line for
- * each call that was answered. `errors.ts` writes the line of a call that was not.
+ * each call that was answered at once. `errors.ts` writes the line of a call that was not.
  */
 import type { Interceptor } from '@connectrpc/connect';
 import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
 import type { Span, Tracing } from '../tracing.js';
 import { type CallNotes, noteCall } from './call-notes.js';
+import { tracedStream } from './stream-span.js';
 import { codeOf } from './telemetry-interceptor.js';
 
 /** What the interceptor works with. */
@@ -32,9 +33,10 @@ export function callLogInterceptor(options: CallLogOptions): Interceptor {
     const { contextValues: values, message } = request;
     const method = `${request.service.typeName}/${request.method.name}`;
     const notes = noteCall({ method, message, values }, nextId);
-    // A stream lasts as long as its reader wants: it has neither a span nor a line.
-    if (request.stream) return next(request);
-    if (!tracing.isOn) return answered(options, notes, () => next(request));
+    // A stream lasts as long as its reader wants, and is no line.
+    if (!tracing.isOn) {
+      return request.stream ? next(request) : answered(options, notes, () => next(request));
+    }
     const [rpcService, rpcMethod] = [request.service.typeName, request.method.name];
     const work = {
       name: method,
@@ -43,6 +45,9 @@ export function callLogInterceptor(options: CallLogOptions): Interceptor {
       isBeginning: true,
       facts: { 'rpc.system': 'grpc', 'rpc.service': rpcService, 'rpc.method': rpcMethod },
     } as const;
+    if (request.stream) {
+      return tracedStream(tracing, { work, request, notes, run: () => next(request) });
+    }
     return tracing.enter(work, async (span) => {
       notes.traceparent = tracing.current();
       return traced(span, notes, () => answered(options, notes, () => next(request)));

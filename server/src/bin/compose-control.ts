@@ -77,7 +77,7 @@ export function startControl(options: ControlOptions): Control {
   const forced = new ForcedDeletions(context.store, poke, (err) =>
     log.error('cannot read whether a deletion is forced', { err }),
   );
-  const causes = new Causes(clock);
+  const causes = new Causes(clock, view);
   const { causeOf } = causes;
   const hub = new AgentHub({
     ...{ types, lookup: view, clock, log, causeOf },
