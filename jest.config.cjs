@@ -4,6 +4,8 @@
  */
 const base = {
   rootDir: __dirname,
+  // Kept over runs, wherever their temporary files are.
+  cacheDirectory: '<rootDir>/.build/jest',
   testEnvironment: 'node',
   transform: {
     '^.+\\.(ts|js)$': [

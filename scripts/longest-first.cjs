@@ -7,10 +7,11 @@ const Sequencer = require('@jest/test-sequencer').default;
 
 /** By what a run names as its slowest suites, longest first. */
 const longest = [
-  'test/acceptance/examples.test.ts',
+  'test/simulation/simulation.test.ts',
   'test/generated/resources.test.ts',
   'test/conformance/vm-driver.test.ts',
   'test/acceptance/provider/lifecycle.test.ts',
+  'test/acceptance/examples.test.ts',
   'test/conformance/etcd-faults.test.ts',
   'test/acceptance/plans.test.ts',
 ];
