@@ -25,7 +25,7 @@ onLab('while terraform applies', () => {
 
   beforeAll(async () => {
     fleet = await Fleet.up('f', hosts);
-    terraform = await fleet.terraform();
+    terraform = await fleet.attachedTerraform();
   });
 
   beforeEach(() => {

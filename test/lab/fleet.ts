@@ -8,6 +8,7 @@ import { type LabNodeStatus, labStatus } from '../../server/src/lab/lab.js';
 import { enterNode } from '../../server/src/lab/node.js';
 import { missingForLab } from '../../server/src/lab/prerequisites.js';
 import { runProgram } from '../../server/src/lab/process.js';
+import { AttachedProvider } from '../harness/attached-provider.js';
 import { execInGuest, type Inventory, takeInventory, virsh } from '../harness/hosts.js';
 import { LabInstallation } from '../harness/lab-installation.js';
 import {
@@ -62,6 +63,8 @@ export class Fleet {
   readonly installation: LabInstallation;
   readonly #dir: string;
   readonly #name: string;
+  readonly #nodeNames = new Map<string, string>();
+  #provider: AttachedProvider | undefined;
 
   private constructor(installation: LabInstallation, dir: string, name: string) {
     this.installation = installation;
@@ -85,20 +88,34 @@ export class Fleet {
   async down(): Promise<void> {
     const { labDir } = this.installation;
     const inodes = namespaceInodes(labDir);
+    await this.#provider?.stop();
     await this.installation.down(() => undefined);
     expectNoLab(labDir, this.#name, inodes);
     rmSync(this.#dir, { recursive: true });
   }
 
-  /** Terraform's working folder with the quickstart, initialised. */
+  /** Terraform's working folder with the quickstart, initialised; commands start the provider. */
   async terraform(): Promise<Terraform> {
+    const terraform = this.#folder({});
+    await terraform.init();
+    return terraform;
+  }
+
+  /** The same, but all commands attach to one provider, which leaves the processors to guests. */
+  async attachedTerraform(): Promise<Terraform> {
+    const { profile } = this.installation.controlPlane;
+    this.#provider ??= await AttachedProvider.start({ LIMIQUANTIX_PROFILE: profile });
+    return this.#folder(this.#provider.environment);
+  }
+
+  #folder(environment: Readonly<Record<string, string>>): Terraform {
     const terraform = new Terraform({
       dir: join(this.#dir, 'terraform'),
       profile: this.installation.controlPlane.profile,
       variables: { guest_image: join(this.#dir, imageFile) },
+      environment,
     });
     terraform.use(quickstart);
-    await terraform.init();
     return terraform;
   }
 
@@ -131,12 +148,19 @@ export class Fleet {
 
   /** The host that the control plane placed a machine on. */
   async hostOf(machine: Machine): Promise<LabNodeStatus> {
-    const text = await this.installation.command('get', 'nodes', '-o', 'json');
-    const nodes = JSON.parse(text) as { readonly id: string; readonly name: string }[];
-    const name = nodes.find((node) => node.id === machine.status.node_id)?.name;
+    const { node_id: id } = machine.status;
+    if (!this.#nodeNames.has(id)) await this.#readNodeNames();
+    const name = this.#nodeNames.get(id);
     const host = labStatus(this.installation.labDir).nodes.find((node) => node.name === name);
     if (host === undefined) throw new Error(`${machine.name} is on no host of the lab`);
     return host;
+  }
+
+  /** A node keeps its name. */
+  async #readNodeNames(): Promise<void> {
+    const text = await this.installation.command('get', 'nodes', '-o', 'json');
+    const nodes = JSON.parse(text) as { readonly id: string; readonly name: string }[];
+    for (const { id, name } of nodes) this.#nodeNames.set(id, name);
   }
 }
 

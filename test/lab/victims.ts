@@ -41,18 +41,22 @@ const poolMib = 1_200;
 
 /** All of them. */
 export const victims: readonly Victim[] = [
-  {
-    name: 'the control plane is killed',
-    break: ({ installation }) => installation.controlPlane.kill(),
-    mend: ({ installation }) => installation.controlPlane.start(),
-  },
-  {
-    name: 'an agent is killed',
-    break: ({ installation }, node) => installation.killAgent(node),
-    mend: ({ installation }, node) => installation.startAgent(node),
-  },
-  daemons('libvirtd of a host is killed', (node) => [[node, 'libvirtd']]),
-  daemons("OVN's northbound database is killed", () => [['central', 'northbound']]),
+  oneAfterTheOther(
+    {
+      name: 'an agent is killed',
+      break: ({ installation }, node) => installation.killAgent(node),
+      mend: ({ installation }, node) => installation.startAgent(node),
+    },
+    {
+      name: 'the control plane is killed',
+      break: ({ installation }) => installation.controlPlane.kill(),
+      mend: ({ installation }) => installation.controlPlane.start(),
+    },
+  ),
+  oneAfterTheOther(
+    daemons("OVN's northbound database is killed", () => [['central', 'northbound']]),
+    daemons('libvirtd of a host is killed', (node) => [[node, 'libvirtd']]),
+  ),
   daemons("a host's switch database, its OVN controller and the southbound are killed", (node) => [
     ['central', 'southbound'],
     [node, 'ovsdb-server'],
@@ -124,6 +128,19 @@ export const victims: readonly Victim[] = [
 async function onLinks({ installation }: Fleet, node: string, act: typeof labCut): Promise<void> {
   const { labDir: dir } = installation;
   await Promise.all(links.map((link: Link) => act({ dir, node, link })));
+}
+
+/** Two victims of one apply: each comes back at once, so that both are broken while it goes on. */
+function oneAfterTheOther(first: Victim, second: Victim): Victim {
+  return {
+    name: `${first.name}, then ${second.name}`,
+    async break(fleet, node) {
+      await first.break(fleet, node);
+      await first.mend(fleet, node);
+      await second.break(fleet, node);
+    },
+    mend: second.mend,
+  };
 }
 
 /** Daemons of a host or of OVN's central part, killed at once. */

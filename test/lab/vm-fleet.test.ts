@@ -22,7 +22,7 @@ onLab('a fleet on real hosts', () => {
 
   beforeAll(async () => {
     fleet = await Fleet.up('f');
-    terraform = await fleet.terraform();
+    terraform = await fleet.attachedTerraform();
     terraform.write('outputs.tf', '');
     await apply('of a fleet of three', { replicas: 3, memoryMib: 256 });
   });
