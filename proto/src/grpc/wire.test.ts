@@ -36,3 +36,15 @@ test('reads the text of a status, also one that is wrongly written', () => {
   expect(decodeStatusText(encodeStatusText('100% täken'))).toBe('100% täken');
   expect(decodeStatusText(encodeStatusText('half \ud83d of one'))).toBe('half \ufffd of one');
 });
+
+test('throws away what comes after a message that is none, however much that is', () => {
+  const reader = new FrameReader(10);
+  const none = Buffer.from([1, 0, 0, 0, 0]);
+  expect(() => reader.push(none)).toThrow('compressed');
+  const concat = jest.spyOn(Buffer, 'concat');
+  for (let i = 0; i < 100; i += 1) {
+    expect(() => reader.push(frameOf(bytes('a')))).toThrow('compressed');
+  }
+  expect(concat).not.toHaveBeenCalled();
+  concat.mockRestore();
+});

@@ -25,6 +25,7 @@ export class FrameReader {
   #length = 0;
   /** So many bytes must be there before there is anything to do. */
   #needed = prefixBytes;
+  #failure: RangeError | undefined;
 
   constructor(bytesMax = messageBytesMax) {
     this.#bytesMax = bytesMax;
@@ -32,9 +33,11 @@ export class FrameReader {
 
   /**
    * Takes the next bytes; returns the messages that they complete, which share their memory. Throws
-   * RangeError for one that is compressed or too long; nothing can be read after it.
+   * RangeError for one that is compressed or too long; nothing can be read after it, and what comes
+   * is thrown away.
    */
   push(piece: Buffer): Uint8Array[] {
+    if (this.#failure !== undefined) throw this.#failure;
     this.#pieces.push(piece);
     this.#length += piece.length;
     if (this.#length < this.#needed) return [];
@@ -43,10 +46,10 @@ export class FrameReader {
     let at = 0;
     this.#needed = prefixBytes;
     while (bytes.length - at >= prefixBytes) {
-      if (bytes[at] !== 0) throw new RangeError('a message is compressed that should not be');
+      if (bytes[at] !== 0) throw this.#fail('a message is compressed that should not be');
       const length = bytes.readUInt32BE(at + 1);
       if (length > this.#bytesMax) {
-        throw new RangeError(`a message has ${length} bytes, and ${this.#bytesMax} are the most`);
+        throw this.#fail(`a message has ${length} bytes, and ${this.#bytesMax} are the most`);
       }
       this.#needed = prefixBytes + length;
       if (bytes.length - at < this.#needed) break;
@@ -63,6 +66,12 @@ export class FrameReader {
   /** Whether a message has begun and not ended. */
   get isWithin(): boolean {
     return this.#length > 0;
+  }
+
+  #fail(message: string): RangeError {
+    this.#failure = new RangeError(message);
+    this.#pieces = [];
+    return this.#failure;
   }
 }
 
