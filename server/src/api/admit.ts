@@ -8,8 +8,10 @@ import { Code } from '@connectrpc/connect';
 import type { Policy } from '@limiquantix/proto/identity/v1/policy_pb.js';
 import { mayRead } from '../decide/access.js';
 import type { AdmissionResult, ChildWrite } from '../decide/admission.js';
+import { sumOf } from '../decide/fleet-shortfall.js';
 import { type Breach, breachesOf, denialOf } from '../decide/policy.js';
 import type { Shortfall } from '../decide/quota.js';
+import { type Growth, moreOf, refuseOutgrown } from '../decide/vm-growth.js';
 import { intentChanges } from '../resource/changes.js';
 import { LimiError } from '../resource/error.js';
 import type { AdmissionLookup } from '../resource/lookup.js';
@@ -71,6 +73,11 @@ export function admit(context: PlanContext, admission: Admission): Admitted {
     const usedBefore = context.capacity.occupancy.usedOn(room.keys());
     plan.keepRoom(resource.id, { room, usedBefore });
   }
+  // A plan is told by its verdict.
+  const { growth } = result;
+  if (growth !== undefined && admission.validateOnly !== true) {
+    keepGrowth(context, plan, { id: resource.id, growth });
+  }
   if (previous === undefined) requireProjects(context, plan, { type, resource });
   const warnings = heedPolicies(context, plan, admission.validateOnly === true);
   const { later: amounts } = result;
@@ -78,6 +85,22 @@ export function admit(context: PlanContext, admission: Admission): Admitted {
   const shortfalls = heedQuota(context, plan, type, later);
   if (shortfalls.length > 0 && admission.validateOnly !== true) throw quotaExceeded(shortfalls);
   return { resource, plan, verdict: { reasons: [], ...result.verdict, shortfalls, warnings } };
+}
+
+/** Keeps what a machine will have more of its node; throws where that is not there. */
+function keepGrowth(
+  { capacity }: PlanContext,
+  plan: WritePlan,
+  { id, growth }: { readonly id: string; readonly growth: Growth },
+): void {
+  const { nodeId } = growth;
+  const node = capacity.candidate(nodeId);
+  if (node === undefined) return;
+  // Others that grow in the same transaction are there as well.
+  const kept = [...plan.rooms.values()].flatMap(({ room }) => room.get(nodeId) ?? []);
+  refuseOutgrown(growth, { ...node, used: sumOf([node.used, ...kept]) });
+  const usedBefore = capacity.occupancy.usedOn([nodeId]);
+  plan.keepRoom(id, { room: new Map([[nodeId, { ...moreOf(growth), vms: 0 }]]), usedBefore });
 }
 
 /** Throws what policies deny of a plan's resources; returns what they warn of. */

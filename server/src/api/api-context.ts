@@ -21,6 +21,7 @@ import { auditPlan } from './audit.js';
 import type { CallNotes } from './call-notes.js';
 import type { PlanSessions } from './plan-sessions.js';
 import type { PolicyDenials } from './policy-denials.js';
+import { noLeader } from './relay.js';
 import type { Snapshots } from './snapshots.js';
 import type { Turns } from './turns.js';
 import type { Usage } from './usage.js';
@@ -66,6 +67,14 @@ export interface ApiContext extends PlanContext {
   readonly plans: PlanSessions;
   /** The lists that are being read page by page. */
   readonly snapshots: Snapshots;
+  /** What is decided where this server leads; without it, no other one can. */
+  readonly leading?: Leading;
+}
+
+/** The store as the server that leads has it: its commits fail once another one does. */
+export interface Leading {
+  /** Undefined while this server doesn't lead. */
+  store: Store | undefined;
 }
 
 /** How often an operation is tried anew because others wrote what it was based on. */
@@ -101,13 +110,14 @@ export const notFound = (
 
 /**
  * Commits, and holds the room that the plan keeps from now on: what is decided until the view has
- * the commit finds it taken.
+ * the commit finds it taken. Room is given away by the leader alone. Throws NO_LEADER elsewhere.
  */
-async function commitHolding(
-  { store, view, capacity }: ApiContext,
-  plan: WritePlan,
-): Promise<CommitResult> {
-  const { occupancy } = capacity;
+async function commitHolding(context: ApiContext, plan: WritePlan): Promise<CommitResult> {
+  const { view, leading } = context;
+  const isRoomGiven = plan.rooms.size > 0 && leading !== undefined;
+  const store = isRoomGiven ? leading.store : context.store;
+  if (store === undefined) throw noLeader();
+  const { occupancy } = context.capacity;
   for (const [id, { room }] of plan.rooms) occupancy.reserve(id, room);
   let result: CommitResult | undefined;
   try {

@@ -15,6 +15,7 @@ import {
 import { Code, type Interceptor } from '@connectrpc/connect';
 import { AgentService } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { VmFleetService } from '@limiquantix/proto/compute/v1/vm_fleet_service_pb.js';
+import { VirtualMachineService } from '@limiquantix/proto/compute/v1/vm_service_pb.js';
 import { InventoryService } from '@limiquantix/proto/operations/v1/inventory_service_pb.js';
 import { UploadService } from '@limiquantix/proto/resource/v1/upload_service_pb.js';
 import type { KeyPair } from '../identity/certificate-authority.js';
@@ -50,6 +51,8 @@ const leadersOnly: ReadonlySet<string> = new Set([
 export function needsLeader(path: string): boolean {
   const [, service = '', method = ''] = path.split('/');
   if (leadersOnly.has(service)) return true;
+  // A machine that grows takes room of its node.
+  if (service === VirtualMachineService.typeName) return method.startsWith('Update');
   return service === VmFleetService.typeName && !/^(Get|List|Watch)/.test(method);
 }
 

@@ -60,6 +60,7 @@ export async function openContext(
     ...{ types, store, view, admission, capacity, support, validate },
     ...{ newId, nowMs, clock, random, judges, plans, snapshots },
     ...{ access: fullAccess, usage: new Usage(view, types), turns: new Turns() },
+    leading: { store: undefined },
   };
   await ensureBuiltIns(base);
   const denials = new PolicyDenials(base, log);

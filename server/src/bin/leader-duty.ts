@@ -56,15 +56,19 @@ export class LeaderDuty {
   readonly lead: Lead = async (term) => {
     const { context, connectNorthbound, tracing = noTracing } = this.#options;
     const northbound = tracedOvsdb(tracing, connectNorthbound());
+    const store = measuredStore(term.store, this.#options);
+    const { leading } = context;
+    if (leading !== undefined) leading.store = store;
     const control = startControl({
       ...this.#options,
-      context: { ...context, store: measuredStore(term.store, this.#options) },
+      context: { ...context, store },
       northbound: within(term, northbound),
     });
     this.#control = control;
     return {
       stop: async () => {
         this.#control = undefined;
+        if (leading?.store === store) leading.store = undefined;
         // What is under way ends in peace, unless another one may act already.
         if (!term.isValid()) northbound.close();
         await control.stop();

@@ -10,6 +10,7 @@ import type { AnyResource, TypeName } from '../resource/resource.js';
 import type { Capacity } from './capacity.js';
 import type { Usage } from './occupancy.js';
 import type { Amounts } from './quota.js';
+import type { Growth } from './vm-growth.js';
 
 /** What admission decides on. */
 export interface AdmissionInput<R extends AnyResource = AnyResource> {
@@ -70,6 +71,8 @@ export interface AdmissionResult<R extends AnyResource = AnyResource> {
   readonly releases: readonly Claim[];
   /** Room that is kept on nodes, by their ids, for what the resource will make. */
   readonly room?: ReadonlyMap<string, Usage>;
+  /** How a change makes a machine grow where it is: refused where its node has no room for that. */
+  readonly growth?: Growth | undefined;
   /** What will be taken of the project's quota later, beyond what the transaction takes. */
   readonly later?: Amounts;
   /** For people and for `validate_only`. */

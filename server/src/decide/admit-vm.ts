@@ -28,6 +28,7 @@ import { constraintsOf, demandOf } from './candidates.js';
 import { diskVolumeSpec, nicPortSpec } from './device-specs.js';
 import { refusePoolElsewhere, refuseVolumeElsewhere } from './disk-place.js';
 import { refuseImpossible } from './placement.js';
+import { growthOfVm } from './vm-growth.js';
 import { type Resolved, resolveSource } from './vm-source.js';
 import { usesDevice, withWholeSpec } from './whole-spec.js';
 
@@ -53,7 +54,8 @@ export function admitVm(given: Input): AdmissionResult<VirtualMachine> {
     ...resolved,
     nics,
   });
-  return { resource: { ...next, status }, ...devices };
+  const growth = growthOfVm(input.next, input.previous);
+  return { resource: { ...next, status }, ...devices, growth };
 }
 
 /** The input as if the user had written what the machine's source gives. */

@@ -47,6 +47,8 @@ export class Capacity {
       this.occupancy.reserve(key.id, roomKeptFor(resource as VmFleet | undefined));
     }
     if (key.type !== 'vm') return;
+    // What was kept for it to grow is a part of what it has, or was not stored.
+    this.occupancy.reserve(key.id, new Map());
     if (resource === undefined) {
       this.occupancy.release(key.id);
       return;

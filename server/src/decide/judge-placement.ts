@@ -6,9 +6,11 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { ShortfallKind, type ShortfallSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { demandOf } from './candidates.js';
+import { demandOfVm } from './fleet-shortfall.js';
 import type { Judged, JudgeInput } from './judge.js';
 import { constraintsFor, placeMachine } from './place-machine.js';
 import { type Candidate, type Constraints, type Demand, judgeNode } from './placement.js';
+import { freeOf, outgrown, type Quantity, quantities } from './vm-growth.js';
 import { wholeSpecOf } from './whole-spec.js';
 
 /** Judges a machine that is to be made or changed; `capacity` does not count it. */
@@ -40,17 +42,6 @@ const isOpen = (node: Candidate, constraints: Constraints): boolean =>
   judgeNode(node, nothing, constraints).kind === 'for';
 
 type Shortfall = MessageInitShape<typeof ShortfallSchema>;
-
-/** What the machine asks for, in the order in which it is told. */
-const quantities = [
-  { name: 'memory_mib', key: 'memoryMib', unit: 'MiB of memory', path: 'spec.memory.size_mib' },
-  { name: 'vcpus', key: 'vcpus', unit: 'vCPUs', path: 'spec.cpu.cores' },
-] as const;
-
-type Quantity = (typeof quantities)[number];
-
-const freeOf = ({ capacity, used }: Candidate, { key }: Quantity): number =>
-  Math.max(0, capacity[key] - used[key]);
 
 /** What is too much for every one of the nodes that would take the machine. */
 function missing(demand: Demand, open: readonly Candidate[], planned: number): Shortfall[] {
@@ -105,29 +96,9 @@ function shortfall(of: {
 }
 
 /** A machine stays on its node while it grows: it must fit there. */
-function judgeGrowth(
-  demand: Demand,
-  node: Candidate,
-  previous: VirtualMachine | undefined,
-): Judged {
-  const spec = previous && wholeSpecOf(previous);
-  const before = spec === undefined ? nothing : demandOf(spec);
-  const shortfalls = quantities
-    .filter(({ key }) => demand[key] > before[key])
-    .filter((quantity) => demand[quantity.key] > freeOf(node, quantity))
-    .map((quantity): Shortfall => {
-      const [requested, available] = [demand[quantity.key], freeOf(node, quantity)];
-      return {
-        kind: ShortfallKind.CAPACITY,
-        quantity: quantity.name,
-        requested: BigInt(requested),
-        available: BigInt(available),
-        path: quantity.path,
-        message:
-          `its node has no room to grow: ${requested} ${quantity.unit} are needed, and ${node.name} has ` +
-          `${available} of ${node.capacity[quantity.key]} for it; ask for less, or free the node`,
-      };
-    });
+function judgeGrowth(after: Demand, node: Candidate, previous: VirtualMachine | undefined): Judged {
+  const before = previous === undefined ? nothing : demandOfVm(previous);
+  const shortfalls = outgrown({ before, after }, node);
   return { nodeId: node.id, reasons: [`${node.name}: it is there`], shortfalls, warnings: [] };
 }
 

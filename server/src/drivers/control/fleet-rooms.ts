@@ -14,8 +14,9 @@ import {
   type MachineToMake,
 } from '../../decide/fleet-machine.js';
 import type { RolloutSteps } from '../../decide/fleet-rollout.js';
-import { demandOfVm, difference, missingOn } from '../../decide/fleet-shortfall.js';
+import { demandOfVm, difference, missingOn, sumOf } from '../../decide/fleet-shortfall.js';
 import { placeMachine, stillFits } from '../../decide/place-machine.js';
+import type { Demand } from '../../decide/placement.js';
 import type { Lookup } from '../../reconcile/driver.js';
 
 /** What the rooms are found with. */
@@ -120,17 +121,24 @@ export class FleetRooms {
   } {
     const byId = new Map(machines.map((vm) => [vm.id, vm]));
     const change: MachineToChange[] = [];
+    const growth = new Map<string, Demand>();
     for (const { id, index } of steps.change.slice(0, changeMax)) {
       const vm = byId.get(id);
       if (vm === undefined) continue;
       const wanted = machineOf(index);
-      const more = difference(demandOf(wanted.spec), demandOfVm(vm));
-      const missing = missingOn(vm.status?.nodeId ?? '', more, this.#options.capacity);
+      const nodeId = vm.status?.nodeId ?? '';
+      // Those that are changed at once grow beside each other.
+      const own = difference(demandOf(wanted.spec), demandOfVm(vm));
+      const more = sumOf([growth.get(nodeId) ?? nothing, own]);
+      const missing = missingOn(nodeId, more, this.#options.capacity);
       if (missing !== undefined) {
         return { change, hindrance: `${vm.name} has no room to grow: ${missing}` };
       }
+      growth.set(nodeId, more);
       change.push({ id, wanted });
     }
     return { change };
   }
 }
+
+const nothing: Demand = { vcpus: 0, memoryMib: 0 };
