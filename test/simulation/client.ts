@@ -6,6 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { create, type DescMessage, equals } from '@bufbuild/protobuf';
 import type { VmFleet } from '@limiquantix/proto/compute/v1/vm_fleet_pb.js';
+import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { createApiClient } from '../../provider/src/client/api-client.js';
 import { type Api, ApiError } from '../../provider/src/engine/api.js';
 import type { AnyResource as ProviderResource } from '../../provider/src/engine/fields.js';
@@ -18,7 +19,7 @@ import type { Acknowledged } from './acknowledged.js';
 import { type SimulatedChannelOptions, simulatedChannel } from './channel.js';
 import type { Configuration, Declaration } from './declared.js';
 import type { Seams } from './mutations.js';
-import { needOfEach, noDemand, plus, type RoomWatch, times } from './room.js';
+import { needOf, needOfEach, noDemand, plus, type RoomWatch, times } from './room.js';
 
 /** What a client works with. */
 export interface ClientOptions extends SimulatedChannelOptions {
@@ -50,7 +51,7 @@ interface Sent extends Omit<Known, 'id'> {
 }
 
 const waitMs = 120_000;
-const noRoom: ReadonlySet<string> = new Set(['FLEET_DOES_NOT_FIT']);
+const noRoom: ReadonlySet<string> = new Set(['FLEET_DOES_NOT_FIT', 'NO_ROOM_TO_GROW']);
 /** Answers that leave open whether the call had its effect. */
 const ambiguous: ReadonlySet<string> = new Set([
   ...['unavailable', 'deadline_exceeded', 'canceled', 'unknown', 'aborted'],
@@ -65,7 +66,7 @@ export class Client {
   readonly #sent = new Map<string, Sent>();
   /** What there was no room for when it was asked for last. */
   readonly withoutRoom = new Set<string>();
-  /** What fleets asked for that may still be under way, by their keys. */
+  /** What was asked for and may still be under way, by the keys of who asked. */
   readonly #asked = new Map<string, Demand>();
   /** Resources that an apply is at. */
   readonly pending = new Set<string>();
@@ -180,19 +181,20 @@ export class Client {
     }
   }
 
-  /** Looks on whether there is room for a fleet while it is asked for. */
+  /** Looks on whether there is room for what is asked for, while it is. */
   #watchRoom({ key, type, make }: Declaration): () => boolean {
-    if (type !== 'vm_fleet') return () => false;
+    const id = this.#state.get(key)?.id;
+    if (type !== 'vm_fleet' && (type !== 'vm' || id === undefined)) return () => false;
     const { rooms, isCalm } = this.#options;
-    const fleet = make((other) => this.#idOf(other)) as unknown as VmFleet;
+    const resource: unknown = make((other) => this.#idOf(other));
+    const [fleet, vm] = [resource as VmFleet, resource as VirtualMachine];
+    const asks =
+      type === 'vm' ? ({ kind: 'vm', vm } as const) : ({ kind: 'fleet', fleet } as const);
+    const own = type === 'vm' ? needOf(vm) : times(needOfEach(fleet), fleet.spec?.replicas ?? 0);
     // One that was given up on may have been given room, and may still give it back.
-    const others = [...this.#asked].filter(([other]) => other !== key || !isCalm());
-    const own = times(needOfEach(fleet), fleet.spec?.replicas ?? 0);
+    const others = [...this.#asked].filter(([other]) => other !== key).map(([, one]) => one);
     this.#asked.set(key, own);
-    return rooms.begin({
-      ...{ fleet, id: this.#state.get(key)?.id },
-      others: others.reduce((sum, [, one]) => plus(sum, one), isCalm() ? noDemand : own),
-    });
+    return rooms.begin({ asks, id, others: others.reduce(plus, isCalm() ? noDemand : own) });
   }
 
   async #create(declaration: Declaration): Promise<void> {

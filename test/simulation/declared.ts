@@ -87,6 +87,22 @@ export class Configuration {
     this.#things.delete(key);
   }
 
+  /** Takes out what there is no room for, or makes some: another one needs less, or goes. */
+  makeRoom(key: string): string {
+    const others = [...this.#things].filter(
+      ([other, { kind }]) => other !== key && (kind === 'vm' || kind === 'vm_fleet'),
+    );
+    if (others.length === 0 || this.#chance.is(0.5)) {
+      this.giveUp(key);
+      return `give ${key} up`;
+    }
+    const [other, thing] = this.#chance.pick(others);
+    if (thing.kind === 'vm' && thing.memoryMib > 256) thing.memoryMib -= 256;
+    else if (thing.kind === 'vm_fleet' && thing.replicas > 0) thing.replicas -= 1;
+    else this.giveUp(other);
+    return `${other} makes room for ${key}`;
+  }
+
   /** Changes something; says what. */
   change(): string {
     const { size } = this.#things;
@@ -119,7 +135,7 @@ export class Configuration {
     return {
       kind,
       cores: this.#chance.between(1, coresMax),
-      memoryMib: 256 * this.#chance.between(1, 2),
+      memoryMib: 256 * this.#chance.between(1, 3),
       diskGib: 1,
       isOn: true,
       label: 0,
@@ -150,7 +166,10 @@ export class Configuration {
   }
 
   #editMachine(vm: Machine): void {
-    const what = this.#chance.pick(['cores', 'disk', 'power', 'label', 'volume'] as const);
+    const what = this.#chance.pick([
+      ...(['cores', 'memory', 'disk', 'power', 'label', 'volume'] as const),
+    ]);
+    if (what === 'memory') vm.memoryMib = 256 * this.#chance.between(1, 3);
     if (what === 'cores') vm.cores = this.#chance.between(1, coresMax);
     if (what === 'disk') vm.diskGib += 1;
     if (what === 'power') vm.isOn = !vm.isOn;

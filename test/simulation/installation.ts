@@ -105,7 +105,8 @@ export class Installation {
       random: chance.fork('world').random,
       agentBootMs: 200,
       cpus: 4,
-      memoryMib: 2_048,
+      // Room for two to six of the machines that are declared.
+      memoryMib: chance.fork('room').pick([1_536, 2_048]),
     });
     return new Installation(options, world);
   }

@@ -63,6 +63,11 @@ function show({ model, hosts }: Facts): void {
   }
 }
 
+/** Whether a bug that was put in is found, by the invariant that has to. */
+function isFound({ breach }: RunResult): boolean {
+  return breach !== undefined && (mutation?.foundBy ?? breach.invariant) === breach.invariant;
+}
+
 const first = numberOf('seed', Date.now() % 2 ** 31);
 const count = numberOf('count', 1);
 const steps = numberOf('steps', stepsDefault);
@@ -76,7 +81,7 @@ for (let seed = first; seed < first + count; seed += 1) {
   sum.commits += result.commits;
   if (result.breach !== undefined) sum.failed += 1;
   tell(result, steps);
-  if (result.breach !== undefined && options.has('until-found')) break;
+  if (options.has('until-found') && isFound(result)) break;
 }
 const wallMs = performance.now() - beganMs;
 if (!options.has('json')) {

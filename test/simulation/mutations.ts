@@ -39,6 +39,8 @@ export interface Mutation {
   readonly what: string;
   /** How many servers it needs to show; chance decides without it. */
   readonly servers?: number;
+  /** The invariant that has to find it, where no other bug would show that it can. */
+  readonly foundBy?: string;
   readonly seams: Seams;
 }
 
@@ -95,6 +97,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'moved-off-silent-node',
     what: 'machines of a node that is not heard of get another one, though they may run there',
+    foundBy: 'no machine runs twice',
     seams: { context: moveOffSilentNodes },
   },
   {

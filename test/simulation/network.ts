@@ -90,8 +90,12 @@ export class Network {
     await this.#rest(this.#delayMs());
     const life = callee();
     if (life === undefined || life.isDead) throw failure('the connection was refused');
-    if (isTwice) void this.#again(life, deliver);
-    const answer = await whileAlive(life, deliver, failure);
+    const first = whileAlive(life, deliver, failure);
+    const copy = isTwice ? this.#again(life, first, deliver) : undefined;
+    const answer = await first.catch(async (error: unknown) => {
+      // Whoever is refused may believe that nothing was done.
+      throw copy?.isUnderWay && (await copy.isDone) ? failure('the connection was lost') : error;
+    });
     if (isUnanswered || this.#isCut(route)) {
       await this.#rest(chance.between(1, silentMs));
       throw failure('the connection was lost');
@@ -158,12 +162,25 @@ export class Network {
     clock.after(chance.between(1, silentMs), () => line.endFar(lost));
   }
 
-  async #again<T>(life: Life, deliver: () => Promise<T>): Promise<void> {
-    await this.#rest(this.#options.chance.between(1, lateMsMax));
-    if (life.isDead) return;
-    this.#options.note('a request came twice');
-    // Nobody waits for this answer.
-    await deliver().catch(() => undefined);
+  /** A second copy of a request comes after the first, unless that one was refused by then. */
+  #again<T>(life: Life, first: Promise<T>, deliver: () => Promise<T>): Copy {
+    const { clock, chance, failure, note } = this.#options;
+    let isRefused = false;
+    first.catch(() => {
+      isRefused = true;
+    });
+    const copy: Copy = { isUnderWay: false, isDone: undefined };
+    clock.after(chance.between(1, lateMsMax), () => {
+      if (life.isDead || isRefused) return;
+      note('a request came twice');
+      copy.isUnderWay = true;
+      // Nobody waits for this answer.
+      copy.isDone = whileAlive(life, deliver, failure).then(
+        () => true,
+        () => false,
+      );
+    });
+    return copy;
   }
 
   #isCut(route: Route): boolean {
@@ -182,6 +199,13 @@ export class Network {
       this.#options.clock.after(ms, resolve);
     });
   }
+}
+
+/** A second copy of a request. */
+interface Copy {
+  isUnderWay: boolean;
+  /** Whether it had its effect. */
+  isDone: Promise<boolean> | undefined;
 }
 
 /** A stream that is opened. */

@@ -86,16 +86,19 @@ function placesOf(vm: VirtualMachine, model: WorldModel): readonly string[] {
     .flatMap(({ status }) => (status?.nodeId ? [status.nodeId] : []));
 }
 
-/** A fleet that is to be made, or to grow. */
-export interface FleetQuestion {
-  readonly fleet: VmFleet;
+/** Who asks for room. */
+export interface RoomQuestion {
+  /** A fleet that is to be made or changed, or a machine that is to be changed. */
+  readonly asks:
+    | { readonly kind: 'fleet'; readonly fleet: VmFleet }
+    | { readonly kind: 'vm'; readonly vm: VirtualMachine };
   /** Its id where it is there already. */
   readonly id: string | undefined;
   /** What others may have been given of any node that isn't stored yet. */
   readonly others: Demand;
 }
 
-/** Looks on while a fleet asks for room. */
+/** Looks on while somebody asks for room. */
 export class RoomWatch {
   readonly #medium: Medium;
   readonly #model: WorldModel;
@@ -106,7 +109,7 @@ export class RoomWatch {
   }
 
   /** Begins; what it returns ends it, and says whether the room was there at every moment. */
-  begin(question: FleetQuestion): () => boolean {
+  begin(question: RoomQuestion): () => boolean {
     let wasThere = this.#fits(question);
     const off = this.#medium.onCommit(() => {
       wasThere &&= this.#fits(question);
@@ -117,18 +120,23 @@ export class RoomWatch {
     };
   }
 
-  /** Whether a fleet fits, however those that have no node yet are placed. */
-  #fits({ fleet, id, others }: FleetQuestion): boolean {
+  /** Whether there is room, however those that have no node yet are placed. */
+  #fits({ asks, id, others }: RoomQuestion): boolean {
     const model = this.#model;
     let elsewhere = others;
     for (const vm of model.list('vm') as unknown as readonly VirtualMachine[]) {
       if ((vm.status?.nodeId ?? '') === '') elsewhere = plus(elsewhere, needOf(vm));
     }
-    const need = needOfEach(fleet);
+    const left = (node: Node): Demand => plus(leftOn(node, model), times(elsewhere, -1));
+    if (asks.kind === 'vm') {
+      const known = model.get('vm', id ?? '') as unknown as VirtualMachine | undefined;
+      const node = nodesIn(model).find((one) => one.id === known?.status?.nodeId);
+      if (known === undefined || node === undefined) return true;
+      return countIn(plus(left(node), needOf(known)), needOf(asks.vm)) > 0;
+    }
+    const { fleet } = asks;
     const open = nodesIn(model).filter((node) => isOpen(node, fleet, model));
-    const rooms = open.map((node) =>
-      countIn(plus(leftOn(node, model), times(elsewhere, -1)), need),
-    );
+    const rooms = open.map((node) => countIn(left(node), needOfEach(fleet)));
     return rooms.reduce((sum, count) => sum + count, 0) >= this.#missing(fleet, id);
   }
 

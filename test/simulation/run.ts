@@ -294,7 +294,7 @@ interface Waiting {
   readonly waiting: Set<string>;
 }
 
-/** The user takes out what waits for room that there is not. */
+/** The user takes out what waits for room that there is not, or makes some. */
 function giveUpWhatFindsNoRoom(
   { client, configuration }: ActiveClient,
   { model, timeline, waiting }: Waiting,
@@ -305,13 +305,13 @@ function giveUpWhatFindsNoRoom(
     const machines = all.filter((vm) => (vm.id === id || vm.owner?.id === id) && waits(vm));
     for (const vm of machines) {
       if (lacksRoom(vm, model)) {
-        timeline.note(`give ${key} up: there is no room`);
-        configuration.giveUp(key);
-      } else if (waiting.has(vm.id)) {
-        throw new Breach('who waits for room gets what there is', `vm ${vm.name} waits on`);
-      } else {
-        waiting.add(vm.id);
+        timeline.note(`there is no room: ${configuration.makeRoom(key)}`);
+        break;
       }
+      if (waiting.has(vm.id)) {
+        throw new Breach('who waits for room gets what there is', `vm ${vm.name} waits on`);
+      }
+      waiting.add(vm.id);
     }
   }
   for (const id of waiting) if (!waits(model.get('vm', id))) waiting.delete(id);
