@@ -153,7 +153,9 @@ function leftOver({ hosts, model, nodeIdOf, rows }: Facts): readonly string[] {
     const pools = model.list('storage_pool').length;
     for (const path of host.disks.paths) {
       const id = idPattern.exec(path)?.[0];
-      const isKnown = id === undefined ? pools > 0 : model.get('volume', id) !== undefined;
+      // Named for a volume; or for the pool that the agent has written down.
+      const owner = id && (model.get('volume', id) ?? model.get('storage_pool', id));
+      const isKnown = id === undefined ? pools > 0 : owner !== undefined;
       if (!isKnown) found.push(`file ${path} on ${host.name}`);
     }
   }
