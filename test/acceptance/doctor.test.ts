@@ -24,6 +24,7 @@ import type { SimulatedHost, World } from '../../server/src/simulate/world.js';
 import { formatXml } from '../../server/src/wire/libvirt/xml.js';
 import { openVSwitch } from '../../server/src/wire/ovsdb/open-vswitch.js';
 import { Operations } from '../../server/src/wire/ovsdb/operations.js';
+import { southbound } from '../../server/src/wire/ovsdb/southbound.js';
 import { CommandLine } from '../harness/command-line.js';
 import { type Base, machineOn, makeBase } from '../harness/declared.js';
 import { until } from '../harness/wait.js';
@@ -37,6 +38,8 @@ const patient: Clock = {
   after: (delayMs, act) => (delayMs === 60_000 ? () => undefined : systemClock.after(delayMs, act)),
 };
 const lost = randomUUID();
+/** The id of a node that doesn't exist. */
+const lostNode = randomUUID().replace(/-4/, '-7');
 let commandLine: CommandLine;
 let client: ResourceClient;
 let base: Base;
@@ -86,6 +89,22 @@ const marks = (vmId: string): string => {
   const power = 'defined' as const;
   return formatXml(marksXml({ vmId, projectId: 'default', generation: 1n, power, ...none }, true));
 };
+
+/** Rows in the southbound of hosts that are gone, by the names of their chassis. */
+async function plantChassis(names: readonly string[]): Promise<void> {
+  const sb = new Operations(southbound);
+  const client = world().connectSouthbound();
+  for (const [at, name] of names.entries()) {
+    const [encap, row] = [randomUUID(), randomUUID()];
+    const ip = `192.0.2.${10 + at}`;
+    await client.transact([
+      sb.insert('Encap', { type: 'geneve', ip, chassis_name: name }, { uuid: encap }),
+      sb.insert('Chassis', { name, hostname: `old-${at}`, encaps: [encap] }, { uuid: row }),
+      sb.insert('Chassis_Private', { name, chassis: row }),
+    ]);
+  }
+  client.close();
+}
 
 /** Plugs an interface of a port into a host's bridge, as a guest that was killed leaves it. */
 async function plugIn(host: SimulatedHost, portId: string): Promise<void> {
@@ -159,6 +178,7 @@ test('names what was planted with its owner, and changes nothing', async () => {
   ]);
   northbound.close();
   await plugIn(hostAt(0), strayTap);
+  await plantChassis([lostNode, randomUUID()]);
   const before = world().inventory();
 
   const found = await findings('--foreign');
@@ -169,6 +189,8 @@ test('names what was planted with its owner, and changes nothing', async () => {
       `duplicate ${other.name} vm/${twin.id} remove`,
       `stray control plane port/${strayPort} remove`,
       `stray control plane image/${strayContent} remove`,
+      `stray control plane node/${lostNode} remove`,
+      'foreign control plane nobody none',
       `stray sim-1 image/${strayImage} remove`,
       `stray sim-1 vm/${strayFolder} remove`,
       `stray sim-1 port/${strayTap} remove`,
@@ -181,20 +203,24 @@ test('names what was planted with its owner, and changes nothing', async () => {
   expect(code).toBe(9);
   expect(stdout).toContain(`libvirt domain ${domainNameOf(strayDomain)}`);
   expect(stdout).not.toContain('made-by-hand');
-  expect(stdout).toMatch(/8 findings; .*\n\nlimiquantix doctor --repair removes 7\n/);
+  expect(stdout).toMatch(/9 findings; .*\n\nlimiquantix doctor --repair removes 8\n/);
   expect(world().inventory()).toEqual(before);
 });
 
 test('repairs what holds no data, then data where that is asked for, and touches nothing else', async () => {
   const repaired = await doctor('--repair');
-  expect(repaired.stdout.match(/^mended: /gm)).toHaveLength(7);
+  expect(repaired.stdout.match(/^mended: /gm)).toHaveLength(8);
+  expect([world().southbound.count('Chassis'), world().southbound.count('Encap')]).toEqual([1, 1]);
   expect((await findings()).map(brief)).toEqual([`stray sim-1 volume/${lost} remove_data`]);
   expect(repaired.code).toBe(9);
 
   const { code, stdout } = await doctor('--repair', '--delete-data');
   expect(stdout).toContain(`mended: stray directory volume file ${volumePath(lost)}`);
   expect(code).toBe(0);
-  expect((await findings('--foreign')).map(brief)).toEqual(['foreign sim-1 nobody none']);
+  expect((await findings('--foreign')).map(brief).sort()).toEqual([
+    'foreign control plane nobody none',
+    'foreign sim-1 nobody none',
+  ]);
   const { domains, files, rows } = world().inventory();
   expect(domains).toHaveLength(vms.length + 1);
   expect(files.filter((path) => path.includes('/volumes/'))).toHaveLength(vms.length);

@@ -47,6 +47,7 @@ export class LabInstallation {
         ...['--listen', `unix:${lab.serverSocket}`],
         ...['--san', lab.central.managementAddress],
         ...['--ovn-nb', `unix:${lab.central.northboundSocket}`],
+        ...['--ovn-sb', `unix:${lab.central.southboundSocket}`],
       ],
     });
   }

@@ -22,6 +22,8 @@ export interface Planted {
   readonly volumeId: string;
   readonly portId: string;
   readonly poolId: string;
+  /** The id of a node that doesn't exist, which has a chassis in OVN. */
+  readonly nodeId: string;
 }
 
 /** The name of the interface of a port that doesn't exist. */
@@ -31,9 +33,9 @@ export const strayInterface = 'vnet99';
 export const foreignDomain = 'made-by-hand';
 
 /**
- * Plants a domain, a volume's file, a pool's directory and a switch port of resources that don't
- * exist, a second definition of the guest's machine, an interface of a port that doesn't exist, and
- * a domain that isn't LimiQuantix's.
+ * Plants a domain, a volume's file, a pool's directory, a switch port and a chassis of resources
+ * that don't exist, a second definition of the guest's machine, an interface of a port that doesn't
+ * exist, and a domain that isn't LimiQuantix's.
  */
 export async function plant(fleet: Fleet, twin: Guest): Promise<Planted> {
   const { nodes, central } = fleet.installation.status;
@@ -56,7 +58,10 @@ export async function plant(fleet: Fleet, twin: Guest): Promise<Planted> {
     ...marks.map((mark) => `external_ids:${mark}`),
   );
   await plantPool(fleet, host, poolId);
-  return { host, vmId, volumeId, portId, poolId };
+  const nodeId = randomUUID().replace(/-4/, '-7');
+  const sbctl = [`--db=unix:${central.southboundSocket}`, 'chassis-add', nodeId];
+  await runCommand('ovn-sbctl', [...sbctl, 'geneve', '192.0.2.99']);
+  return { host, vmId, volumeId, portId, poolId, nodeId };
 }
 
 /** The directory of a pool whose record went while the host was away. */

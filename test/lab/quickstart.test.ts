@@ -172,7 +172,8 @@ onLab('the quickstart on real hosts', () => {
     await fleet.untilWell();
     const [before, running] = [await fleet.inventory(), await boots()];
     const web = guest('web');
-    const { host, vmId, volumeId, portId, poolId } = await plant(fleet, web);
+    const { host, vmId, volumeId, ...ids } = await plant(fleet, web);
+    const { portId, poolId, nodeId } = ids;
     const look = async (): Promise<string[]> => {
       const { code, stdout } = await fleet.installation.doctor('-o', 'json', '--foreign');
       expect(code).toBe(9);
@@ -193,6 +194,7 @@ onLab('the quickstart on real hosts', () => {
         `stray ${host.name} vm/${vmId} remove`,
         `stray ${host.name} volume/${volumeId} remove_data`,
         `stray control plane port/${portId} remove`,
+        `stray control plane node/${nodeId} remove`,
         `stray ${host.name} port/${portId} remove`,
         `stray ${host.name} storage_pool/${poolId} remove_data`,
         `foreign ${host.name} ${foreignDomain} none`,
@@ -200,7 +202,7 @@ onLab('the quickstart on real hosts', () => {
     );
 
     const repair = await fleet.installation.doctor('--repair', '--delete-data');
-    for (const name of [volumeId, portId, poolId, strayInterface]) {
+    for (const name of [volumeId, portId, poolId, nodeId, strayInterface]) {
       expect(repair.stdout).toMatch(new RegExp(`^mended: stray .*${name}`, 'm'));
     }
     expect(repair.code).toBe(0);

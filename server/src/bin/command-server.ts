@@ -22,6 +22,7 @@ interface ServerCommandOptions extends StoreTlsOptions {
   readonly store?: StoreLocation;
   readonly advertise?: string;
   readonly ovnNb?: string;
+  readonly ovnSb?: string;
   readonly simulate: number;
   readonly writeProfile?: string;
   readonly metricsListen?: string;
@@ -55,6 +56,7 @@ export function serverCommand(cli: Cli): Command {
       storeTls: await readStoreTls(options),
       advertise: options.advertise,
       northbound: options.ovnNb,
+      southbound: options.ovnSb,
       simulate: options.simulate,
       metricsListen: options.metricsListen,
       load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
@@ -93,6 +95,7 @@ function withOptions(command: Command): Command {
       parseUrl,
     )
     .option('--ovn-nb <remote>', "OVN's northbound: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT")
+    .option('--ovn-sb <remote>', "OVN's southbound, where limiquantix doctor looks for lost hosts")
     .option('--simulate <count>', 'run this many simulated nodes in the process', parseCount(1), 0)
     .option('--write-profile <file>', 'write the profile for clients to this file as well')
     .option(

@@ -26,11 +26,12 @@ import { LibraryImageDriver } from '../drivers/library/image.js';
 import { NetworkDriver } from '../drivers/ovn/network.js';
 import { NorthboundView } from '../drivers/ovn/northbound-rows.js';
 import { PortDriver } from '../drivers/ovn/port.js';
+import { SouthboundChassis } from '../drivers/ovn/southbound-chassis.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Library } from '../library/library.js';
 import type { Log } from '../log.js';
 import type { Clock, Random } from '../reconcile/clock.js';
-import type { Driver, Poke } from '../reconcile/driver.js';
+import type { Driver, Poke, SupportsInventory, SupportsStrayRemoval } from '../reconcile/driver.js';
 import { FailureLog } from '../reconcile/failure-log.js';
 import { inspect, inspectable, removeStrays } from '../reconcile/inspect.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
@@ -41,6 +42,7 @@ import { Causes } from '../view/causes.js';
 import type { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
+import type { Southbound } from '../wire/ovsdb/southbound.js';
 
 /** What the control part is made of. */
 export interface ControlOptions {
@@ -49,6 +51,8 @@ export interface ControlOptions {
   readonly library: Library;
   readonly tokens: Pick<Tokens, 'forget'>;
   readonly northbound: OvsdbApi<Northbound>;
+  /** OVN's southbound, for inventories; not looked at without it. */
+  readonly southbound?: OvsdbApi<Southbound> | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -155,6 +159,22 @@ function linksOf(parts: {
   };
 }
 
+/** The driver of nodes, whose inventory has their rows in OVN's southbound. */
+function inventoried(
+  nodes: NodeControlDriver,
+  southbound: OvsdbApi<Southbound> | undefined,
+): NodeControlDriver {
+  if (southbound === undefined) return nodes;
+  const chassis = new SouthboundChassis(southbound);
+  const powers: SupportsInventory & SupportsStrayRemoval = {
+    inventory: () => chassis.inventory(),
+    // What a node has there says nothing of how it is.
+    observesForLoopOnly: true,
+    removeStray: (id) => chassis.removeStray(id),
+  };
+  return Object.assign(nodes, powers);
+}
+
 interface DriverParts extends ControlOptions {
   readonly writer: StatusWriter;
   readonly links: NodeLinks;
@@ -169,7 +189,7 @@ function makeDrivers(parts: DriverParts) {
   const northbound = new NorthboundView(parts.northbound, poke);
   const images = new LibraryImageDriver({ library, links, clock, poke });
   const own = [
-    new NodeControlDriver(links, capacity),
+    inventoried(new NodeControlDriver(links, capacity), parts.southbound),
     new VmTemplateControlDriver(),
     new VmFleetControlDriver({
       capacity,

@@ -47,6 +47,7 @@ import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
 import { createDial } from '../wire/ovsdb/endpoint.js';
 import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
+import { type Southbound, southbound } from '../wire/ovsdb/southbound.js';
 import { openContext } from './compose-context.js';
 import { createLeadership, shareAuthority } from './compose-leadership.js';
 import { newId } from './effects.js';
@@ -67,6 +68,8 @@ export interface ServerOptions {
   readonly names: readonly string[];
   /** OVN's northbound, such as `unix:/run/ovn/ovnnb_db.sock`; that one without it. */
   readonly northbound?: string | undefined;
+  /** OVN's southbound, for the doctor; not looked at without it. */
+  readonly southbound?: string | undefined;
   /** For tests, in the place of a client of the real northbound. */
   readonly connectNorthbound?: () => OvsdbApi<Northbound>;
   /** Where its state is; a file of SQLite's in the data directory without it. */
@@ -153,7 +156,7 @@ async function compose(
   if (world !== undefined) onStop(() => world.stop());
   const duty = new LeaderDuty({
     ...{ context, tokens, library, clock, log, random: options.random, telemetry, tracing },
-    connectNorthbound: () => world?.connectNorthbound() ?? connectNorthbound(options),
+    ...ovnOf(options, world),
   });
   const onChange = (): void => relay.changed();
   const leadership = createLeadership({ store, clock, log, newId, onChange });
@@ -310,11 +313,27 @@ async function simulate(
   return simulation;
 }
 
+/** OVN's databases, real or simulated, to be connected to in each term. */
+const ovnOf = (options: ServerOptions, world: World | undefined) => ({
+  connectNorthbound: () => world?.connectNorthbound() ?? connectNorthbound(options),
+  connectSouthbound: () => world?.connectSouthbound() ?? connectSouthbound(options),
+});
+
 function connectNorthbound(options: ServerOptions): OvsdbApi<Northbound> {
   if (options.connectNorthbound !== undefined) return options.connectNorthbound();
   return createOvsdbClient({
     database: northbound,
     endpoints: (options.northbound ?? northboundDefault).split(','),
+    dial: createDial(),
+    timers: options.clock,
+  });
+}
+
+function connectSouthbound(options: ServerOptions): OvsdbApi<Southbound> | undefined {
+  if (options.southbound === undefined) return undefined;
+  return createOvsdbClient({
+    database: southbound,
+    endpoints: options.southbound.split(','),
     dial: createDial(),
     timers: options.clock,
   });

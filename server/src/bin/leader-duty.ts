@@ -14,11 +14,15 @@ import { tracedOvsdb } from '../traced.js';
 import { noTracing } from '../tracing.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
+import type { DatabaseSchema } from '../wire/ovsdb/schema.js';
+import type { Southbound } from '../wire/ovsdb/southbound.js';
 import { type Control, type ControlOptions, startControl } from './compose-control.js';
 
 /** What the duty works with: all of the control part but what is of one term. */
-export interface LeaderDutyOptions extends Omit<ControlOptions, 'northbound'> {
+export interface LeaderDutyOptions extends Omit<ControlOptions, 'northbound' | 'southbound'> {
   readonly connectNorthbound: () => OvsdbApi<Northbound>;
+  /** Undefined where nothing is to be looked at there. */
+  readonly connectSouthbound?: (() => OvsdbApi<Southbound> | undefined) | undefined;
   readonly log: Log;
 }
 
@@ -54,15 +58,17 @@ export class LeaderDuty {
 
   /** Begins the duty of a term. */
   readonly lead: Lead = async (term) => {
-    const { context, connectNorthbound, tracing = noTracing } = this.#options;
+    const { context, connectNorthbound, connectSouthbound, tracing = noTracing } = this.#options;
     const northbound = tracedOvsdb(tracing, connectNorthbound());
     const store = measuredStore(term.store, this.#options);
     const { leading } = context;
     if (leading !== undefined) leading.store = store;
+    const southbound = connectSouthbound?.();
     const control = startControl({
       ...this.#options,
       context: { ...context, store },
       northbound: within(term, northbound),
+      southbound: southbound && within(term, tracedOvsdb(tracing, southbound)),
     });
     this.#control = control;
     return {
@@ -73,6 +79,7 @@ export class LeaderDuty {
         if (!term.isValid()) northbound.close();
         await control.stop();
         northbound.close();
+        southbound?.close();
       },
     };
   };
@@ -83,19 +90,19 @@ export class LeaderDuty {
   }
 }
 
-/** The same northbound for a term: no transaction begins after it. */
-function within(term: Term, northbound: OvsdbApi<Northbound>): OvsdbApi<Northbound> {
+/** The same database for a term: no transaction begins after it. */
+function within<D extends DatabaseSchema>(term: Term, api: OvsdbApi<D>): OvsdbApi<D> {
   return {
-    database: northbound.database,
+    database: api.database,
     get connected() {
-      return northbound.connected;
+      return api.connected;
     },
     async transact(operations) {
       if (!term.isValid()) throw leadershipLost();
-      return northbound.transact(operations);
+      return api.transact(operations);
     },
-    monitor: (request) => northbound.monitor(request),
-    onConnection: (listener) => northbound.onConnection(listener),
-    close: () => northbound.close(),
+    monitor: (request) => api.monitor(request),
+    onConnection: (listener) => api.onConnection(listener),
+    close: () => api.close(),
   };
 }

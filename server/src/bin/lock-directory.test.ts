@@ -21,10 +21,14 @@ async function holder(): Promise<ChildProcess> {
     script,
     `import { lockDirectory } from ${JSON.stringify(module)};
      lockDirectory(${JSON.stringify(directory)}, 'agent');
+     // What nobody refers to any more is gone by now.
+     globalThis.gc();
      process.send('locked');
      process.on('disconnect', () => process.exit());`,
   );
-  const child = fork(script, { execArgv: ['--import', 'tsx', '--no-warnings'] });
+  const child = fork(script, {
+    execArgv: ['--expose-gc', '--import', 'tsx', '--no-warnings'],
+  });
   await once(child, 'message');
   return child;
 }

@@ -13,6 +13,8 @@ import { LimiError } from '../resource/error.js';
 export type DirectoryRole = 'server' | 'agent';
 
 const fileMode = 0o600;
+/** A connection that nobody refers to is collected, and its lock with it. */
+const held = new Set<DatabaseSync>();
 const sqliteBusy = 5;
 
 /**
@@ -31,8 +33,9 @@ export function lockDirectory(directory: string, role: DirectoryRole): () => voi
     if (!isBusy(cause)) throw cause;
     throw inUse({ path, role, cause });
   }
+  held.add(database);
   return () => {
-    if (database.isOpen) database.close();
+    if (held.delete(database)) database.close();
   };
 }
 

@@ -13,6 +13,7 @@ import { FakeOvsdb } from '../wire/ovsdb/fake.js';
 import { type FakeNorthd, startFakeNorthd } from '../wire/ovsdb/fake-northd.js';
 import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
 import { type OpenVSwitch, openVSwitch } from '../wire/ovsdb/open-vswitch.js';
+import { type Southbound, southbound } from '../wire/ovsdb/southbound.js';
 
 /** How a world is made. */
 export interface WorldOptions {
@@ -57,8 +58,12 @@ export interface World {
   readonly hosts: readonly SimulatedHost[];
   readonly northbound: FakeOvsdb<Northbound>;
   readonly northd: FakeNorthd;
+  /** It has no rows of the hosts: no controllers run on them. */
+  readonly southbound: FakeOvsdb<Southbound>;
   /** A client of the northbound for the control plane. */
   connectNorthbound(): OvsdbApi<Northbound>;
+  /** The same of the southbound. */
+  connectSouthbound(): OvsdbApi<Southbound>;
   /** The host that has a domain of this id. */
   hostOf(uuid: string): SimulatedHost | undefined;
   /** What the backends hold of anybody's. */
@@ -72,6 +77,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const newUuid = (): string => randomUuid(random);
   const nb = new FakeOvsdb({ database: northbound, newUuid });
   const northd = await startFakeNorthd({ client: nb.connect(clock), timers: clock });
+  const sb = new FakeOvsdb({ database: southbound, newUuid });
   const client = nb.connect(clock);
   const addressesOf = await followAddresses(client);
   const hosts = Array.from({ length: options.hosts }, (_, index) =>
@@ -81,6 +87,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     hosts,
     northbound: nb,
     northd,
+    southbound: sb,
+    connectSouthbound: () => sb.connect(clock),
     connectNorthbound: () => nb.connect(clock),
     hostOf: (uuid) => hosts.find(({ libvirtd }) => libvirtd.all().some((one) => one.uuid === uuid)),
     inventory: () => takeInventory(hosts, nb),
