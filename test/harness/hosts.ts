@@ -39,7 +39,7 @@ export const nothing: Inventory = {
 };
 
 /** What an agent keeps beside machines, volumes and images. */
-const agentsOwn = /^(identity\.json$|desired\/)/;
+const agentsOwn = /^(identity\.json$|agent\.lock$|desired\/)/;
 
 /** Takes the inventory of a lab. */
 export async function takeInventory(lab: LabStatus): Promise<Inventory> {

@@ -1,7 +1,7 @@
 /** One server and one agent to a data directory, whatever became of those before. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lockDirectory } from './lock-directory.js';
@@ -58,5 +58,6 @@ it('is refused twice in one process, until it is given back', () => {
 it('is shared by a server and an agent, and its files are for their user alone', () => {
   const releases = (['server', 'agent'] as const).map((role) => lockDirectory(directory, role));
   expect(statSync(join(directory, 'server.lock')).mode & 0o777).toBe(0o600);
+  expect(readdirSync(directory).sort()).toEqual(['agent.lock', 'server.lock']);
   for (const release of releases) release();
 });

@@ -26,8 +26,9 @@ export function lockDirectory(directory: string, role: DirectoryRole): () => voi
   makeFile(path);
   const database = new DatabaseSync(path);
   try {
-    // Nothing is ever written in this transaction; the lock lasts as long as it does.
-    database.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written in this transaction, and so no journal is kept of it; the lock lasts
+    // as long as it does.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
     if (!isBusy(cause)) throw cause;
