@@ -290,7 +290,7 @@ async function checkAllThere(vms: readonly VirtualMachine[]): Promise<void> {
   await untilWell(hosts.transport, deadlineMs);
 }
 
-/** A file for each volume, on its machine's host; a seed for each machine; an image per host. */
+/** A file for each volume, on its machine's host; an image per host; where each host has the pool. */
 async function checkFiles(vms: readonly VirtualMachine[]): Promise<void> {
   const { world } = hosts;
   const volumes = await hosts.list<Volume>('volume');
@@ -306,7 +306,10 @@ async function checkFiles(vms: readonly VirtualMachine[]): Promise<void> {
   const images = below('images').map((file) => file.split(':')[0]);
   expect(new Set(images).size).toBe(images.length);
   const markers = files.filter((file) => file.endsWith('/.limiquantix-pool'));
-  expect(seen.length + images.length + markers.length).toBe(files.length);
+  const written = files.filter((file) => file.includes('/pools/'));
+  expect(written).toHaveLength(markers.length);
+  const known = [seen, images, markers, written].map(({ length }) => length);
+  expect(known.reduce((sum, count) => sum + count)).toBe(files.length);
   for (const { id } of vms) {
     const home = world.hostOf(id);
     for (const host of world.hosts) {
