@@ -1,6 +1,8 @@
 /** What a change to a declared machine does, and what the plan says of it before. */
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
+import type { AnyResource } from '../../server/src/resource/resource.js';
+import { contractTypes } from '../../server/src/resource/type-registry.js';
 import { base, dataVolume, flat, machine } from '../harness/configuration.js';
 import { SimulatedInstallation } from '../harness/simulated-installation.js';
 import type { Terraform } from '../harness/terraform.js';
@@ -62,6 +64,23 @@ test('a description changes in place and touches nothing else in the plan', asyn
   const attributes = 'labels = { tier = "front" }\n description = "the web server"';
   const plan = await change({ name: 'web', attributes });
   expect(changedLines(plan).filter((line) => !/description/.test(line))).toEqual([]);
+});
+
+test('a plan is refused where somebody changed the machine since, and made anew', async () => {
+  const attributes = 'labels = { tier = "front" }\n description = "planned"';
+  const web = machine({ name: 'web', attributes });
+  terraform.write('main.tf', base + web + machine({ name: 'db' }));
+  expect((await terraform.run('plan', '-no-color', '-out=late.tfplan')).code).toBe(0);
+  const client = await installation.client();
+  const changed = { ...(await vm('web')), labels: { tier: 'back' } };
+  await client.update(contractTypes.get('vm'), changed as unknown as AnyResource, ['labels']);
+  const late = await terraform.run('apply', '-no-color', 'late.tfplan');
+  expect(late.code).toBe(1);
+  expect(flat(late.output)).toContain('limiquantix_vm "web" was changed outside since the plan');
+  const kept = { labels: { tier: 'back' }, description: 'the web server' };
+  expect(await vm('web')).toMatchObject(kept);
+  await terraform.apply();
+  expect(await vm('web')).toMatchObject({ labels: { tier: 'front' }, description: 'planned' });
 });
 
 test('a larger disk grows in place, without a restart', async () => {
