@@ -107,9 +107,9 @@ simulate: ready ## Simulate faults on virtual time: SEED=… STEPS=… repeats a
 fuzz: ready ## Try decoders with broken input; TARGET=name,… SEED=n SECONDS=n INPUT=file
 	@TARGET=$(TARGET) SEED=$(SEED) SECONDS=$(SECONDS) INPUT=$(INPUT) tsx test/fuzz/main.ts
 
-prove: ## Run what takes long: everything that is tried with chance, for much longer than make test
+prove: ## Try everything that is tried with chance for long: an hour and a half, of one processor
 	@$(MAKE) --no-print-directory fuzz SECONDS=600
-	@$(MAKE) --no-print-directory simulate COUNT=10000 STEPS=40
+	@$(MAKE) --no-print-directory simulate COUNT=5000 STEPS=40
 
 guest-image: ## Build the guest image of the demo and the tests (cached)
 	@scripts/guest-image.sh

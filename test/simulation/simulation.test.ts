@@ -17,16 +17,15 @@ const mutationSeedsMax = 150;
 const mutationSteps = 16;
 const outputBytesMax = 256 * 1024 * 1024;
 
-/** Seeds that found a fault of the product, with what it was. */
+/**
+ * Seeds that fail where a fault that they found is put back in. A seed means something to one version
+ * of the simulator; those that no longer show their fault are gone from here, and tests beside the
+ * code hold it: `decide/vm-readiness` (a guest that ended by itself), `control/storage-pool` (a pool
+ * gone before its nodes were), `api/request-log` (a creation sent twice), `api/agent-hub` and
+ * `api/status-writer` (observations out of order), `api/fleet-room` (room promised twice).
+ */
 const regressions: readonly (readonly [seed: number, steps: number, what: string])[] = [
-  [37, 20, 'a machine that shall be stopped was never ready where its guest had ended by itself'],
-  [10_047, 16, 'a pool was gone before a node that had not reported it yet had removed it'],
-  [5, 16, 'a creation that was sent to two servers was refused, its name being taken by itself'],
-  [30_129, 16, 'an observation of an older stream was written over a newer one'],
-  [30_019, 16, 'observations of one message were still being written when the next stream began'],
-  [95_746, 8, 'an update that came a second time undid a later one'],
-  [505_715_409, 8, 'two fleets that came together were promised the same room'],
-  [77, 16, 'a machine was not asked again when another one made room by shrinking'],
+  [179, 16, 'a machine was not asked again when another one made room by shrinking'],
 ];
 
 /** What the simulator tells of a seed. */
