@@ -7,6 +7,8 @@ const Sequencer = require('@jest/test-sequencer').default;
 
 /** By what a run names as its slowest suites, longest first. */
 const longest = [
+  'test/lab/faults.test.ts',
+  'test/lab/quickstart.test.ts',
   'test/simulation/simulation.test.ts',
   'test/generated/resources.test.ts',
   'test/conformance/vm-driver.test.ts',

@@ -21,7 +21,7 @@ onLab('a fleet on real hosts', () => {
   let terraform: Terraform;
 
   beforeAll(async () => {
-    fleet = await Fleet.up('f');
+    fleet = await Fleet.up('m');
     terraform = await fleet.attachedTerraform();
     terraform.write('outputs.tf', '');
     await apply('of a fleet of three', { replicas: 3, memoryMib: 256 });
