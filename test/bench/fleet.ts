@@ -14,18 +14,21 @@ import { Terraform } from '../harness/terraform.js';
 import { print } from './measure.js';
 import { bareNodeMib, watchingProviders } from './provider-memory.js';
 
-/** Enough for 1,280 virtual processors. */
-const simulatedNodes = 10;
-/** Larger sizes are measured as one fleet alone: Terraform writes its state after each resource. */
-const singlesMax = Number(process.env['SINGLES_MAX'] ?? 1_000);
+const vcpusOfNode = 128;
+const nodesMin = 10;
+/** Larger sizes are measured as one fleet alone. */
+const singlesMax = Number(process.env['SINGLES_MAX'] ?? 5_000);
+/** Larger sizes with a state elsewhere alone: it takes long to write one in a file so often. */
+const localMax = Number(process.env['LOCAL_MAX'] ?? 1_000);
 
 /** Measures and prints for each size of fleet. */
 export async function benchFleet(sizes: readonly number[]): Promise<void> {
   const dir = scratchDir('bench');
+  const nodes = Math.max(nodesMin, Math.ceil(Math.max(...sizes) / vcpusOfNode));
   const controlPlane = new ControlPlane({
     dir: join(dir, 'server'),
     port: await freePort(),
-    args: ['--simulate', String(simulatedNodes)],
+    args: ['--simulate', String(nodes)],
   });
   const states = new StateKeeper();
   await Promise.all([controlPlane.start(), states.start()]);
@@ -42,16 +45,19 @@ export async function benchFleet(sizes: readonly number[]): Promise<void> {
       const empty = await time('data', emptyData(size));
       tell({ name: 'one_fleet', size }, await time('one-fleet', oneFleet(size)), empty);
       if (size > singlesMax) continue;
-      tell({ name: 'same_size', size }, await time('same-size', sameSizeData(size)), empty);
-      const { result, peakMib } = await watchingProviders(() => time('fleet', machines(size)));
-      tell({ name: 'fleet', size }, result, empty);
-      const memory = { value: peakMib, unit: 'MiB', floor: bareNodeMib() };
-      print({ name: `fleet_provider_memory_${size}`, ...memory });
+      if (size <= localMax) {
+        tell({ name: 'same_size', size }, await time('same-size', sameSizeData(size)), empty);
+        tell({ name: 'fleet', size }, await time('fleet', machines(size)), empty);
+      }
       const emptyRemote = await remote('remote-data', emptyData(size));
       const large = await remote('remote-same-size', sameSizeData(size));
       tell({ name: 'remote_same_size', size }, large, emptyRemote);
-      const machinesRemote = await remote('remote-fleet', machines(size));
-      tell({ name: 'remote_fleet', size }, machinesRemote, emptyRemote);
+      const { result, peakMib } = await watchingProviders(() =>
+        remote('remote-fleet', machines(size)),
+      );
+      tell({ name: 'remote_fleet', size }, result, emptyRemote);
+      const memory = { value: peakMib, unit: 'MiB', floor: bareNodeMib() };
+      print({ name: `fleet_provider_memory_${size}`, ...memory });
     }
   } finally {
     await Promise.all([controlPlane.stop(), states.stop()]);

@@ -130,6 +130,7 @@ export const charts: Readonly<Record<string, Spec>> = {
 function terraformLines(step: string): Spec['lines'] {
   return [
     { curve: `fleet_${step}`, name: 'limiquantix_vm for each' },
+    { curve: `remote_fleet_${step}`, name: 'and the state elsewhere' },
     { curve: `one_fleet_${step}`, name: 'one limiquantix_vm_fleet' },
     { curve: `one_fleet_${step}`, name: 'floor: terraform_data for each', isFloor: true },
   ];
@@ -139,7 +140,8 @@ function terraform(step: string, what: string): Spec['about'] {
   return (curve) => {
     const [, fleet] = ends(curve(`one_fleet_${step}`));
     const [, single] = ends(curve(`fleet_${step}`));
-    return `${what} ${count(fleet.at)} machines as one \`limiquantix_vm_fleet\` takes ${said(fleet)}, as many empty \`terraform_data\` ${round(fleet.floor)} s; ${count(single.at)} single \`limiquantix_vm\` take ${said(single)}, of which Terraform's own part grows with the square of their count (ADR 000019).`;
+    const [, remote] = ends(curve(`remote_fleet_${step}`));
+    return `${what} ${count(fleet.at)} machines as one \`limiquantix_vm_fleet\` takes ${said(fleet)}, as many empty \`terraform_data\` ${round(fleet.floor)} s; ${count(single.at)} single \`limiquantix_vm\` take ${said(single)}, with the state in a remote backend ${said(remote)}. Terraform writes a state in a file whole after each resource, which grows with the square of their count (ADR 000019).`;
   };
 }
 

@@ -218,7 +218,7 @@ describe.each(subjects)('libvirtd %s', (_, start) => {
     await log.lifecycle(Lifecycle.STARTED);
     await log.lifecycle(Lifecycle.SUSPENDED);
     await log.lifecycle(Lifecycle.RESUMED);
-    await log.lifecycle(Lifecycle.SHUTDOWN);
+    // SHUTDOWN comes only where QEMU gets to say it before it is killed: nobody may wait for it.
     await log.lifecycle(Lifecycle.STOPPED, StoppedDetail.DESTROYED);
     await api.undefine(domain, 0);
     await log.lifecycle(Lifecycle.UNDEFINED);
