@@ -1,8 +1,8 @@
 /**
  * Runs jest over all projects, shows its output, and ends with the line `N passed, N failed`, of which the
  * exit code follows; before it, how much the contract holds and how many test cases are made from it. Real
- * hosts are tried last and by themselves, two labs at a time, because their guests need the processors; of all
- * else one suite more than there are processors runs at a time, since each of them waits now and then.
+ * hosts are tried last and alone, because their guests need the processors; of all else one suite more than
+ * there are processors runs at a time, since each of them waits now and then.
  * Arguments go to jest, which then runs once.
  */
 import { spawnSync } from 'node:child_process';
@@ -26,7 +26,7 @@ const runs =
     ? [given]
     : [
         ['--selectProjects', ...others, `--maxWorkers=${availableParallelism() + 1}`],
-        ['--selectProjects', 'lab', '--maxWorkers=2'],
+        ['--selectProjects', 'lab', '--runInBand'],
       ];
 
 /** A file system in memory: what is to be kept there over a loss of power costs no time. */
