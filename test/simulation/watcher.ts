@@ -32,6 +32,8 @@ export class CheckedWatch {
   /** The revisions of the resources that it was told of, by id. */
   readonly #told = new Map<string, bigint>();
   #position = 0n;
+  /** Whether it was told of all that existed when it began. */
+  #isWhole = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -58,7 +60,10 @@ export class CheckedWatch {
     const { shape, signal } = this.#options;
     const method = standardMethod(shape, 'Watch');
     const channel = simulatedChannel(this.#options);
-    if (this.#position === 0n) this.#told.clear();
+    if (this.#position === 0n) {
+      this.#told.clear();
+      this.#isWhole = false;
+    }
     const request = create(method.input, { fromRevision: this.#position } as Record<
       string,
       unknown
@@ -75,7 +80,9 @@ export class CheckedWatch {
 
   #take({ eventType, resource, revision }: Told): void {
     if (resource === undefined) {
-      if (eventType === EventType.BOOKMARK) this.#compare(revision);
+      if (eventType !== EventType.BOOKMARK) return;
+      this.#compare(revision);
+      this.#isWhole = true;
       return;
     }
     const { medium, shape } = this.#options;
@@ -88,7 +95,8 @@ export class CheckedWatch {
     if (before === resource.revision) return;
     const key = recordKey(shape.type, resource.id);
     const previous = medium.get(key, resource.revision - 1n)?.revision;
-    const isFirst = before === undefined && eventType === EventType.ADDED;
+    // What existed and wasn't told yet when the stream broke off is told by its next change.
+    const isFirst = before === undefined && (eventType === EventType.ADDED || !this.#isWhole);
     if (!isFirst && previous !== before) {
       this.#breach(`${resource.id} went from ${before} to ${resource.revision} past ${previous}`);
     }

@@ -113,7 +113,8 @@ const accessChanged = (): LimiError =>
 
 /**
  * What the view has, taken in one turn of the event loop and told in the order of last changes, so
- * that a watch that breaks off amid it may go on from any of it.
+ * that a watch that breaks off amid it may go on from any of it. What was not told by then comes
+ * as the change that it is in history, MODIFIED, to a client that doesn't know it yet.
  */
 function existing(
   { view }: ApiContext,
