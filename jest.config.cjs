@@ -21,6 +21,8 @@ const suite = (displayName, testMatch) => ({ ...base, displayName, testMatch });
 
 module.exports = {
   testSequencer: '<rootDir>/scripts/longest-first.cjs',
+  // What hangs is found; what has to wait for processors that others use is not.
+  testTimeout: 60_000,
   projects: [
     suite('unit', [
       '<rootDir>/{proto,server,provider}/**/*.test.ts',
