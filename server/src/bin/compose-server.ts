@@ -47,6 +47,7 @@ import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
 import { createDial } from '../wire/ovsdb/endpoint.js';
 import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
+import type { DatabaseSchema } from '../wire/ovsdb/schema.js';
 import { type Southbound, southbound } from '../wire/ovsdb/southbound.js';
 import { openContext } from './compose-context.js';
 import { createLeadership, shareAuthority } from './compose-leadership.js';
@@ -321,22 +322,23 @@ const ovnOf = (options: ServerOptions, world: World | undefined) => ({
 
 function connectNorthbound(options: ServerOptions): OvsdbApi<Northbound> {
   if (options.connectNorthbound !== undefined) return options.connectNorthbound();
-  return createOvsdbClient({
-    database: northbound,
-    endpoints: (options.northbound ?? northboundDefault).split(','),
-    dial: createDial(),
-    timers: options.clock,
-  });
+  return connectOvn(options, northbound, options.northbound ?? northboundDefault);
 }
 
 function connectSouthbound(options: ServerOptions): OvsdbApi<Southbound> | undefined {
-  if (options.southbound === undefined) return undefined;
-  return createOvsdbClient({
-    database: southbound,
-    endpoints: options.southbound.split(','),
-    dial: createDial(),
-    timers: options.clock,
-  });
+  return options.southbound === undefined
+    ? undefined
+    : connectOvn(options, southbound, options.southbound);
+}
+
+/** Connects to a database at one of its remotes, with commas between. */
+function connectOvn<D extends DatabaseSchema>(
+  { clock }: ServerOptions,
+  database: D,
+  remotes: string,
+): OvsdbApi<D> {
+  const endpoints = remotes.split(',');
+  return createOvsdbClient({ database, endpoints, dial: createDial(), timers: clock });
 }
 
 /** The URL that clients on this machine use. */

@@ -2,15 +2,20 @@
  * The verdict on a machine that isn't made or changed yet: the node that it would get with the
  * reason, or what there is not enough of. Pure.
  */
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
-import { ShortfallKind, type ShortfallSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { demandOf } from './candidates.js';
 import { demandOfVm } from './fleet-shortfall.js';
 import type { Judged, JudgeInput } from './judge.js';
 import { constraintsFor, placeMachine } from './place-machine.js';
 import { type Candidate, type Constraints, type Demand, judgeNode } from './placement.js';
-import { freeOf, outgrown, type Quantity, quantities } from './vm-growth.js';
+import {
+  freeOf,
+  outgrown,
+  type Quantity,
+  quantities,
+  type Shortfall,
+  shortfallOf,
+} from './vm-growth.js';
 import { wholeSpecOf } from './whole-spec.js';
 
 /** Judges a machine that is to be made or changed; `capacity` does not count it. */
@@ -40,8 +45,6 @@ const nothing: Demand = { vcpus: 0, memoryMib: 0 };
 /** Whether a node would take the machine if only it were small enough. */
 const isOpen = (node: Candidate, constraints: Constraints): boolean =>
   judgeNode(node, nothing, constraints).kind === 'for';
-
-type Shortfall = MessageInitShape<typeof ShortfallSchema>;
 
 /** What is too much for every one of the nodes that would take the machine. */
 function missing(demand: Demand, open: readonly Candidate[], planned: number): Shortfall[] {
@@ -83,16 +86,12 @@ function shortfall(of: {
     planned === 0
       ? ''
       : `, with the ${planned} other ${planned === 1 ? 'machine' : 'machines'} of this plan`;
-  return {
-    kind: ShortfallKind.CAPACITY,
-    quantity: quantity.name,
-    requested: BigInt(requested),
-    available: BigInt(available),
-    path: quantity.path,
-    message:
-      `no node has room: ${requested} ${quantity.unit} are needed on one node, and ${only} ${available} ` +
+  return shortfallOf(
+    quantity,
+    { requested, available },
+    `no node has room: ${requested} ${quantity.unit} are needed on one node, and ${only} ${available} ` +
       `of ${node.capacity[quantity.key]} (${node.name})${after}; ask for less, or add or free a node`,
-  };
+  );
 }
 
 /** A machine stays on its node while it grows: it must fit there. */

@@ -48,10 +48,27 @@ export function moreOf({ before, after }: Growth): Demand {
   };
 }
 
-type Shortfall = MessageInitShape<typeof ShortfallSchema> & {
+/** A shortfall with its place and words. */
+export type Shortfall = MessageInitShape<typeof ShortfallSchema> & {
   readonly path: string;
   readonly message: string;
 };
+
+/** A lack of a quantity, told in words. */
+export function shortfallOf(
+  { name, path }: Quantity,
+  { requested, available }: { readonly requested: number; readonly available: number },
+  message: string,
+): Shortfall {
+  return {
+    kind: ShortfallKind.CAPACITY,
+    quantity: name,
+    requested: BigInt(requested),
+    available: BigInt(available),
+    path,
+    message,
+  };
+}
 
 /** What the node lacks for it; `node` doesn't count the machine. */
 export function outgrown({ before, after }: Omit<Growth, 'nodeId'>, node: Candidate): Shortfall[] {
@@ -60,16 +77,12 @@ export function outgrown({ before, after }: Omit<Growth, 'nodeId'>, node: Candid
     .filter((quantity) => after[quantity.key] > freeOf(node, quantity))
     .map((quantity) => {
       const [requested, available] = [after[quantity.key], freeOf(node, quantity)];
-      return {
-        kind: ShortfallKind.CAPACITY,
-        quantity: quantity.name,
-        requested: BigInt(requested),
-        available: BigInt(available),
-        path: quantity.path,
-        message:
-          `its node has no room to grow: ${requested} ${quantity.unit} are needed, and ${node.name} has ` +
+      return shortfallOf(
+        quantity,
+        { requested, available },
+        `its node has no room to grow: ${requested} ${quantity.unit} are needed, and ${node.name} has ` +
           `${available} of ${node.capacity[quantity.key]} for it; ask for less, or free the node`,
-      };
+      );
     });
 }
 
