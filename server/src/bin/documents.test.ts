@@ -30,6 +30,13 @@ it('tells the line of an alias that stands for nothing, and bounds what aliases 
   expect(mistakesOf(bomb)).toEqual([expect.stringMatching(/web.yaml:1: excessive alias count/)]);
 });
 
+it('tells the line where values are nested too deep for anyone', () => {
+  const deep = `type: vm\nname: web\nlabels: ${'a: '.repeat(20_000)}x\n`;
+  const message = 'web.yaml:3: values are nested more than 100 deep';
+  expect(mistakesOf(deep)).toEqual([message]);
+  expect(mistakesOf(`\n\n${'['.repeat(20_000)}`)).toEqual([message]);
+});
+
 it('tells every mistake of a file with its line', () => {
   const text = `type: vm
 name: web

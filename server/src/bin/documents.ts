@@ -13,7 +13,6 @@ import {
   LineCounter,
   type Node,
   type ParsedNode,
-  parseAllDocuments,
   visit,
 } from 'yaml';
 import { LimiError } from '../resource/error.js';
@@ -22,6 +21,7 @@ import type { ResourceType } from '../resource/type-registry.js';
 import type { Cli } from './cli.js';
 import { findType } from './words/find-type.js';
 import { type DocumentPath, fromDocument } from './words/from-document.js';
+import { NestingError, parseYaml } from './yaml-documents.js';
 
 /** One resource of a file. */
 export interface Manifest {
@@ -153,12 +153,15 @@ function unreadable(path: string, { code, message }: NodeJS.ErrnoException): Lim
 
 function readAll(file: string, text: string, mistakes: Mistake[]): Manifest[] {
   const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    lineCounter,
-    intAsBigInt: true,
-    prettyErrors: false,
-  });
-  if (!Array.isArray(documents)) return [];
+  let documents: Document.Parsed[];
+  try {
+    documents = parseYaml(text, lineCounter);
+  } catch (error) {
+    if (!(error instanceof NestingError)) throw error;
+    const place = `${file}:${lineAt(lineCounter, error.offset)}`;
+    mistakes.push({ place, path: '', message: error.message });
+    return [];
+  }
   const lineOf = (node: Node | null | undefined) => lineAt(lineCounter, node?.range?.[0] ?? 0);
   return documents.flatMap((document) => {
     // What follows the first mistake of a text is mostly its consequence.
