@@ -4,6 +4,7 @@ import {
   StoragePoolPhase as Phase,
   type StoragePool,
   StoragePoolSchema,
+  StoragePoolStatusSchema,
 } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import { AgentView } from '../../agent/agent-view.js';
 import { readyOf } from '../../resource/ready.js';
@@ -49,6 +50,23 @@ test('a pool whose directory another has on a node fails, and says whose it is',
       /^spec\.directory\.path is the directory of storage pool pool-a/,
     ),
   });
+});
+
+test('a pool that becomes ready has its space in the same status', () => {
+  const made = pool('a', '/srv/one');
+  made.status = create(StoragePoolStatusSchema, {
+    nodes: {
+      n1: { ready: true, totalBytes: 5n, availableBytes: 3n },
+      n2: { ready: true, totalBytes: 7n, availableBytes: 6n },
+    },
+    capacity: {},
+  });
+  const view = world(made);
+  // Counted a moment ago, as on the creation of a pool, when no node had told anything.
+  const driver = new StoragePoolControlDriver(links);
+  const { status } = driver.diff(made, { countDue: false }, view);
+  expect(status.phase).toBe(Phase.READY);
+  expect(status.capacity).toMatchObject({ totalBytes: 12n, availableBytes: 9n });
 });
 
 test('pools of one directory on different nodes are no matter', () => {

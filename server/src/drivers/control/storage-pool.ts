@@ -60,7 +60,8 @@ export class StoragePoolControlDriver
     const status = patched(StoragePoolStatusSchema, pool.status, {
       observedGeneration: pool.generation,
     });
-    if (countDue) count(pool, status, lookup);
+    // A pool is never ready before its space is known: who waited for it may plan at once.
+    if (countDue || isSpaceUnread(status)) count(pool, status, lookup);
     const holder = directoryHolder(pool, lookup);
     if (holder !== undefined) {
       status.phase = Phase.FAILED;
@@ -91,7 +92,10 @@ export class StoragePoolControlDriver
     const key = { type: 'storage_pool', id: pool.id };
     const told = this.#toldOf(pool, lookup);
     const left = told.filter((nodeId) => !this.#links.isRemoved(nodeId, key));
-    if (left.length === 0) return { gone: true };
+    if (left.length === 0) {
+      this.#countedMs.delete(pool.id);
+      return { gone: true };
+    }
     const status = patched(StoragePoolStatusSchema, pool.status, { phase: Phase.DELETING });
     return { gone: false, waitingFor: `${left.length} nodes to remove it`, status };
   }
@@ -140,17 +144,27 @@ function directoryOf({ spec }: StoragePool): string | undefined {
   return spec?.backend.case === 'directory' ? spec.backend.value.path : undefined;
 }
 
+/** Whether nodes have told a space that `capacity` doesn't have yet. */
+function isSpaceUnread({ capacity, nodes }: StoragePoolStatus): boolean {
+  return capacity === undefined || capacity.totalBytes !== totalBytesOf(nodes);
+}
+
 function count(pool: StoragePool, status: StoragePoolStatus, lookup: Lookup): void {
   const volumes = lookup.referrers<Volume>('volume', pool.id);
-  const sum = (values: bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
   const nodes = Object.values(status.nodes);
   status.volumeCount = volumes.length;
   status.capacity = create(PoolCapacitySchema, {
-    totalBytes: sum(nodes.map((node) => node.totalBytes)),
+    totalBytes: totalBytesOf(status.nodes),
     availableBytes: sum(nodes.map((node) => node.availableBytes)),
     provisionedBytes: sum(volumes.map((volume) => (volume.spec?.sizeGib ?? 0n) * gib)),
   });
 }
+
+const totalBytesOf = (nodes: StoragePoolStatus['nodes']): bigint =>
+  sum(Object.values(nodes).map((node) => node.totalBytes));
+
+const sum = (values: readonly bigint[]): bigint =>
+  values.reduce((total, value) => total + value, 0n);
 
 function reasonOf(status: StoragePoolStatus, waiting: readonly Node[]): string {
   if (waiting.length === 0) return 'no connected node is spanned by it';
