@@ -9,7 +9,6 @@ const Sequencer = require('@jest/test-sequencer').default;
 const longest = [
   'test/lab/faults.test.ts',
   'test/lab/quickstart.test.ts',
-  'test/simulation/simulation.test.ts',
   'test/generated/resources.test.ts',
   'test/conformance/vm-driver.test.ts',
   'test/acceptance/provider/lifecycle.test.ts',
