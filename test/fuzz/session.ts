@@ -62,6 +62,8 @@ async function runTarget(target: Target, options: SessionOptions): Promise<Targe
     forMs: msOfTarget,
   });
   for (const { finding, input } of found) {
+    // To make it small takes minutes where each try hangs: it is told of before.
+    say(`${name}: ${finding.kind} with ${input.length} bytes, which are made fewer`);
     const small = await smallest(target, watchdog, { finding, input });
     const path = keep({ target: name, input: small, about: finding.kind, folder: options.folder });
     const reported = { ...finding, path, bytes: small.length };
