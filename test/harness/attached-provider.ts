@@ -16,12 +16,19 @@ export class AttachedProvider {
     this.environment = { TF_REATTACH_PROVIDERS: reattach };
   }
 
-  /** Starts it with settings in its environment, such as LIMIQUANTIX_PROFILE. */
-  static async start(settings: Readonly<Record<string, string>>): Promise<AttachedProvider> {
+  /**
+   * Starts it with settings in its environment, such as LIMIQUANTIX_PROFILE. Relative paths of
+   * files to upload start at its working folder, not at Terraform's.
+   */
+  static async start(
+    settings: Readonly<Record<string, string>>,
+    cwd?: string,
+  ): Promise<AttachedProvider> {
     const { PATH = '', TMPDIR } = process.env;
     const env = { PATH, ...(TMPDIR !== undefined && { TMPDIR }), ...settings };
     const stdio = ['ignore', 'pipe', 'inherit'] as const;
-    const child = spawn(process.execPath, [providerBundle, '-debug'], { env, stdio: [...stdio] });
+    const options = { env, stdio: [...stdio], ...(cwd !== undefined && { cwd }) };
+    const child = spawn(process.execPath, [providerBundle, '-debug'], options);
     let text = '';
     const reattach = await new Promise<string>((resolve, reject) => {
       child.stdout?.on('data', (data: Buffer) => {

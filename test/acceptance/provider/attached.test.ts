@@ -29,13 +29,13 @@ resource "limiquantix_network" "at_${i}" {
 test('one process serves two configurations and several commands, without init', async () => {
   const apis = [await startInMemoryApi(), await startInMemoryApi()];
   const provider = await AttachedProvider.start({});
-  const workspace = createWorkspace('/nowhere', provider.environment);
+  const workspace = createWorkspace({ provider });
   try {
     workspace.write(configuration(apis.map(({ endpoint }) => endpoint)));
     const applied = await workspace.run('apply', '-auto-approve');
     expect(applied.text).toContain('Resources: 2 added');
     for (const i of apis.keys()) {
-      const attributes = await workspace.attributes(`limiquantix_network.at_${i}`);
+      const attributes = workspace.attributes(`limiquantix_network.at_${i}`);
       expect(attributes['name']).toBe(`net-${i}`);
     }
     const created = ({ calls }: InMemoryApi) =>

@@ -2,10 +2,10 @@
  * Broken connections, interruptions and races: nothing is lost and nothing is left over unseen.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { until } from '../../harness/wait.js';
 import { providerSuite } from './suite.js';
 
 const suite = providerSuite();
@@ -15,12 +15,10 @@ const network =
 const image =
   'resource "limiquantix_image" "os" {\n  name = "os"\n  source = { upload = { file = "os.raw" } }\n}\n';
 
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error('it never came to that');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Waits until the provider has begun to watch networks so many times. */
+async function watched(times: number): Promise<void> {
+  const begun = () => suite.api.calls.filter((name) => name === 'WatchVirtualNetworks').length;
+  await until(`watched ${times} times`, 30_000, () => begun() >= times || undefined);
 }
 
 test('goes on waiting after the connection broke', async () => {
@@ -28,9 +26,9 @@ test('goes on waiting after the connection broke', async () => {
   api.store.fates.set('lan', { outcome: 'waiting', reason: 'Slow', message: 'wait' });
   workspace.write(network);
   const applying = workspace.run('apply', '-auto-approve');
-  await until(() => api.calls.includes('WatchVirtualNetworks'));
+  await watched(1);
   api.dropConnections();
-  await until(() => api.calls.filter((name) => name === 'WatchVirtualNetworks').length > 1);
+  await watched(2);
   api.store.fates.delete('lan');
   const [{ id = '' } = {}] = api.store.all('network');
   api.store.settleNow('network', id);
@@ -42,7 +40,7 @@ test('lists again where the changes since then are gone', async () => {
   api.store.fates.set('lan', { outcome: 'waiting', reason: 'Slow', message: 'wait' });
   workspace.write(network);
   const applying = workspace.run('apply', '-auto-approve');
-  await until(() => api.calls.includes('WatchVirtualNetworks'));
+  await watched(1);
   api.store.fates.delete('lan');
   const [{ id = '' } = {}] = api.store.all('network');
   api.dropConnections();
@@ -55,7 +53,7 @@ test('lists again where the changes since then are gone', async () => {
 test('an upload goes on from where it broke off', async () => {
   const { api, workspace } = suite;
   const content = Buffer.alloc(7 * 1024 * 1024, 3);
-  writeFileSync(join(workspace.folder, 'os.raw'), content);
+  writeFileSync(join(suite.files, 'os.raw'), content);
   const offsets: number[] = [];
   let broken = false;
   api.store.onChunk = (offset) => {
@@ -69,14 +67,14 @@ test('an upload goes on from where it broke off', async () => {
   expect((await workspace.run('apply', '-auto-approve')).text).toContain('1 added');
   expect(offsets.filter((offset) => offset === 0)).toHaveLength(1);
   const sha256 = createHash('sha256').update(content).digest('hex');
-  expect(await workspace.attributes('limiquantix_image.os')).toMatchObject({
+  expect(workspace.attributes('limiquantix_image.os')).toMatchObject({
     source: { upload: { file: 'os.raw', size_bytes: content.length, sha256 } },
   });
 });
 
 test('an image whose upload fails is in the state, and made anew by the next apply', async () => {
   const { api, workspace } = suite;
-  writeFileSync(join(workspace.folder, 'os.raw'), 'content');
+  writeFileSync(join(suite.files, 'os.raw'), 'content');
   api.store.onChunk = () => {
     throw new ConnectError('the disk is full', Code.ResourceExhausted);
   };
@@ -95,11 +93,11 @@ test('an interrupted apply ends at once and keeps what was created', async () =>
   api.store.fates.set('lan', { outcome: 'waiting', reason: 'Slow', message: 'wait' });
   workspace.write(network);
   const { done, interrupt } = workspace.begin('apply', '-auto-approve');
-  await until(() => api.calls.includes('WatchVirtualNetworks'));
+  await watched(1);
   interrupt();
   const { text } = await done;
   expect(text).toContain('was not waited for');
-  expect((await workspace.run('state', 'list')).text).toContain('limiquantix_network.lan');
+  expect(workspace.addresses()).toContain('limiquantix_network.lan');
 });
 
 describe('a change of what is there', () => {
@@ -158,15 +156,4 @@ describe('a change of what is there', () => {
     expect(current()?.description).toBe('planned');
     expect(await workspace.run('plan', '-detailed-exitcode')).toMatchObject({ code: 0 });
   });
-});
-
-test('leaves no socket behind', async () => {
-  const { workspace } = suite;
-  const sockets = (): string[] => readdirSync(tmpdir()).filter((name) => /^lqx-.{6}$/.test(name));
-  const before = sockets();
-  workspace.write(network);
-  await workspace.run('plan');
-  const left = sockets().filter((name) => !before.includes(name));
-  // Other suites' providers come and go meanwhile; what is left behind stays.
-  await until(() => !left.some((name) => existsSync(join(tmpdir(), name))));
 });

@@ -3,9 +3,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { goodToken, startInMemoryApi } from './in-memory-api.js';
-import { providerSuite } from './suite.js';
-import { createWorkspace } from './terraform.js';
+import { type InMemoryApi, startInMemoryApi } from './in-memory-api.js';
+import { providerBlock, providerSuite } from './suite.js';
 
 const suite = providerSuite();
 
@@ -112,7 +111,7 @@ describe('a file to upload', () => {
 
   test('with another hash is refused in the plan', async () => {
     const { workspace } = suite;
-    writeFileSync(join(workspace.folder, 'os.raw'), 'content');
+    writeFileSync(join(suite.files, 'os.raw'), 'content');
     workspace.write(image(`file = "os.raw", sha256 = "${'0'.repeat(64)}"`));
     const planned = flat((await workspace.run('plan')).text);
     expect(planned).toMatch(/The file to upload is not the expected one.*has the sha256 ed7002b4/);
@@ -170,25 +169,24 @@ test('a protected resource is not deleted', async () => {
 });
 
 describe('a control plane', () => {
-  const plan = async (environment: Record<string, string>): Promise<string> => {
-    const workspace = createWorkspace(suite.provider, environment);
-    workspace.write(network('ipv4 = { cidr = "10.0.0.0/24" }'));
-    const { code, text } = await workspace.run('plan');
-    workspace.remove();
+  const plan = (configuration: string) => {
+    const workspace = suite.unconfigured();
+    workspace.write(configuration + network('ipv4 = { cidr = "10.0.0.0/24" }'));
+    return workspace.run('plan');
+  };
+  const refusal = async (configuration: string): Promise<string> => {
+    const { code, text } = await plan(configuration);
     expect(code).toBe(1);
     return flat(text);
   };
 
   test('that is not configured', async () => {
-    const text = await plan({});
+    const text = await refusal('');
     expect(text).toMatch(/No endpoint is configured.*LIMIQUANTIX_ENDPOINT.*profile\.json/);
   });
 
   test('that does not take the token', async () => {
-    const text = await plan({
-      LIMIQUANTIX_ENDPOINT: suite.api.endpoint,
-      LIMIQUANTIX_TOKEN: 'wrong',
-    });
+    const text = await refusal(providerBlock(suite.api, 'wrong'));
     expect(text).toMatch(
       /does not accept the token \(the token is not known\).*limiquantix token create/,
     );
@@ -196,10 +194,7 @@ describe('a control plane', () => {
   });
 
   test('that is not there', async () => {
-    const text = await plan({
-      LIMIQUANTIX_ENDPOINT: 'https://127.0.0.1:1',
-      LIMIQUANTIX_TOKEN: goodToken,
-    });
+    const text = await refusal(providerBlock({ endpoint: 'https://127.0.0.1:1' }));
     expect(text).toMatch(/connection to https:\/\/127\.0\.0\.1:1 was refused.*limiquantix server/);
   });
 
@@ -208,19 +203,12 @@ describe('a control plane', () => {
       startInMemoryApi({ tls: true }),
       startInMemoryApi({ tls: true }),
     ]);
-    const environment = { LIMIQUANTIX_ENDPOINT: api.endpoint, LIMIQUANTIX_TOKEN: goodToken };
-    const text = await plan({
-      ...environment,
-      LIMIQUANTIX_CA_CERTIFICATE: other.caCertificate ?? '',
-    });
-    expect(text).toMatch(/was not signed by the configured CA/);
-    const workspace = createWorkspace(suite.provider, {
-      ...environment,
-      LIMIQUANTIX_CA_CERTIFICATE: api.caCertificate ?? '',
-    });
-    workspace.write(network('ipv4 = { cidr = "10.0.0.0/24" }'));
-    expect(await workspace.run('plan')).toMatchObject({ code: 0 });
-    workspace.remove();
+    const trusting = ({ caCertificate = '' }: InMemoryApi): string => {
+      const block = providerBlock(api);
+      return block.replace(/}\n$/, `ca_certificate = <<-PEM\n${caCertificate}PEM\n}\n`);
+    };
+    expect(await refusal(trusting(other))).toMatch(/was not signed by the configured CA/);
+    expect(await plan(trusting(api))).toMatchObject({ code: 0 });
     await Promise.all([api.close(), other.close()]);
   });
 });

@@ -1,13 +1,13 @@
 /**
- * A folder with a configuration, and the real terraform run in it with the provider as it was just
- * bundled.
+ * A folder with a configuration, and the real terraform run in it with the built provider.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AttachedProvider } from '../../harness/attached-provider.js';
+import { providerBundle } from '../../harness/paths.js';
 
-const root = join(__dirname, '..', '..', '..');
 const runTimeoutMs = 120_000;
 
 /** How a run of terraform ended. */
@@ -26,34 +26,31 @@ export interface Workspace {
   run(...args: string[]): Promise<TerraformRun>;
   /** Runs terraform with a way to press Ctrl-C. */
   begin(...args: string[]): { readonly done: Promise<TerraformRun>; interrupt(): void };
+  /** The state file's text. */
+  state(): string;
+  /** The addresses of the resources in the state. */
+  addresses(): string[];
   /** The attributes of a resource in the state. */
-  attributes(address: string): Promise<Record<string, unknown>>;
+  attributes(address: string): Record<string, unknown>;
   remove(): void;
 }
 
-/** Bundles the provider into a file that terraform can start; returns its folder. */
-export function bundleProvider(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lqx-provider-'));
-  const script = join(root, 'provider', 'dist', 'terraform-provider-limiquantix.js');
-  execFileSync(join(root, 'node_modules', '.bin', 'tsx'), ['scripts/build.ts'], {
-    cwd: join(root, 'provider'),
-  });
-  const target = join(folder, 'terraform-provider-limiquantix');
-  writeFileSync(target, readFileSync(script, 'utf8').replace(/^#!.*/, `#!${process.execPath}`));
-  chmodSync(target, 0o755);
-  return folder;
+/** How a workspace comes to its provider. */
+export interface WorkspaceOptions {
+  /** The process to attach to; without it, Terraform starts the built provider itself. */
+  readonly provider?: AttachedProvider;
+  /** Further environment variables, such as LIMIQUANTIX_ENDPOINT. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Makes a workspace that uses a bundled provider. */
-export function createWorkspace(
-  providerFolder: string,
-  environment: Readonly<Record<string, string>>,
-): Workspace {
+/** Makes a workspace that uses the built provider, without `terraform init`. */
+export function createWorkspace({ provider, environment }: WorkspaceOptions): Workspace {
   const folder = mkdtempSync(join(tmpdir(), 'lqx-terraform-'));
   const cli = join(folder, 'cli.tfrc');
+  const overrides = provider === undefined ? executableIn(join(folder, 'provider')) : '/nowhere';
   writeFileSync(
     cli,
-    `provider_installation {\n  dev_overrides { "limiquantix/limiquantix" = "${providerFolder}" }\n` +
+    `provider_installation {\n  dev_overrides { "limiquantix/limiquantix" = "${overrides}" }\n` +
       '  direct {}\n}\ndisable_checkpoint = true\n',
   );
   const home = join(folder, 'home');
@@ -64,6 +61,7 @@ export function createWorkspace(
     TF_CLI_CONFIG_FILE: cli,
     TF_IN_AUTOMATION: '1',
     CHECKPOINT_DISABLE: '1',
+    ...provider?.environment,
     ...environment,
   };
   const begin: Workspace['begin'] = (...args) => {
@@ -81,22 +79,44 @@ export function createWorkspace(
     return { done, interrupt: () => interrupt() };
   };
   const run: Workspace['run'] = (...args) => begin(...args).done;
+  const state = (): string => readFileSync(join(folder, 'terraform.tfstate'), 'utf8');
+  const resources = (): StateResource[] => (JSON.parse(state()) as State).resources;
   return {
     folder,
     write: (configuration) => writeFileSync(join(folder, 'main.tf'), preamble + configuration),
     run,
     begin,
-    async attributes(address) {
-      const { text } = await run('show', '-json');
-      const line = text.split('\n').find((candidate) => candidate.startsWith('{')) ?? '{}';
-      const state = JSON.parse(line) as {
-        values?: { root_module: { resources: { address: string; values: object }[] } };
-      };
-      const found = state.values?.root_module.resources.find((one) => one.address === address);
-      return { ...found?.values };
+    state,
+    addresses: () => resources().map(addressOf),
+    attributes: (address) => {
+      const found = resources().find((one) => addressOf(one) === address);
+      return { ...found?.instances[0]?.attributes };
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** What is read of a state file (version 4), of resources without count or for_each. */
+interface State {
+  readonly resources: StateResource[];
+}
+
+interface StateResource {
+  readonly type: string;
+  readonly name: string;
+  readonly instances: readonly { readonly attributes: Record<string, unknown> }[];
+}
+
+const addressOf = ({ type, name }: StateResource): string => `${type}.${name}`;
+
+/** Makes a folder with the built provider as a file that Terraform can start; returns it. */
+function executableIn(folder: string): string {
+  mkdirSync(folder);
+  const target = join(folder, 'terraform-provider-limiquantix');
+  const bundle = readFileSync(providerBundle, 'utf8');
+  writeFileSync(target, bundle.replace(/^#!.*/, `#!${process.execPath}`));
+  chmodSync(target, 0o755);
+  return folder;
 }
 
 const preamble = `
