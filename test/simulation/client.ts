@@ -186,7 +186,8 @@ export class Client {
     const id = this.#state.get(key)?.id;
     if (type !== 'vm_fleet' && (type !== 'vm' || id === undefined)) return () => false;
     const { rooms, isCalm } = this.#options;
-    const resource: unknown = make((other) => this.#idOf(other));
+    // What may have been made is sent again as it was, whatever is declared since.
+    const resource: unknown = this.#sent.get(key)?.resource ?? make((other) => this.#idOf(other));
     const [fleet, vm] = [resource as VmFleet, resource as VirtualMachine];
     const asks =
       type === 'vm' ? ({ kind: 'vm', vm } as const) : ({ kind: 'fleet', fleet } as const);
