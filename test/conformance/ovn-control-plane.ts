@@ -27,8 +27,9 @@ export class World implements Lookup {
     const entries = [...this.resources].filter(([key]) => key.startsWith(`${type}/`));
     return entries.map(([, resource]) => resource as R);
   }
+  timeMs = 0;
   nowMs(): number {
-    return 0;
+    return this.timeMs;
   }
 }
 

@@ -291,6 +291,10 @@ describe.each([
       const port = newPort(id);
       Object.assign(port, { owner: { type: 'vm', id: vm.id, device: 'main' } });
       await plane.converge(plane.port, port);
+      // OVN takes a moment: that is no news.
+      expect(readyOf(port.status?.conditions)?.reason).toBe('Ready');
+      world.timeMs += 2_000;
+      await plane.converge(plane.port, port);
       expect(readyOf(port.status?.conditions)?.reason).toBe('NotUp');
       expect(port.status?.vmId).toBe(vm.id);
       plane.poked.length = 0;

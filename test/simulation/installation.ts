@@ -11,6 +11,7 @@ import { createIds } from '../../server/src/resource/new-id.js';
 import { createWorld, type SimulatedHost, type World } from '../../server/src/simulate/world.js';
 import { EtcdLeadership } from '../../server/src/store/etcd/leadership.js';
 import { type Leadership, soleLeadership } from '../../server/src/store/leadership.js';
+import type { Telemetry } from '../../server/src/telemetry.js';
 import { createOvsdbClient } from '../../server/src/wire/ovsdb/client.js';
 import { northbound } from '../../server/src/wire/ovsdb/northbound.js';
 import { startSimulatedAgent } from './agent.js';
@@ -36,6 +37,8 @@ export interface InstallationOptions {
   readonly seams: Seams;
   /** Told of what is never right, such as an error that nobody foresaw. */
   readonly onStrange: (what: string) => void;
+  /** Takes how the servers' commits and passes end; nobody without it. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 interface HostProcess {
@@ -154,6 +157,7 @@ export class Installation {
         log: life.guard(this.#log),
         leadership: store.leadership,
         seams: this.#options.seams,
+        telemetry: this.#options.telemetry,
         connectNorthbound: () =>
           createOvsdbClient({
             ...{ database, endpoints: ['unix:fake'], timers: life.clock },

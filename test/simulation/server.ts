@@ -27,7 +27,9 @@ import type { Library } from '../../server/src/library/library.js';
 import type { Log } from '../../server/src/log.js';
 import { createIds } from '../../server/src/resource/new-id.js';
 import type { Leadership } from '../../server/src/store/leadership.js';
+import { measuredStore } from '../../server/src/store/measured.js';
 import type { Store } from '../../server/src/store/store.js';
+import type { Telemetry } from '../../server/src/telemetry.js';
 import type { OvsdbApi } from '../../server/src/wire/ovsdb/api.js';
 import type { Northbound } from '../../server/src/wire/ovsdb/northbound.js';
 import type { Chance } from './chance.js';
@@ -44,6 +46,8 @@ export interface SimulatedServerOptions {
   readonly connectNorthbound: () => OvsdbApi<Northbound>;
   /** A bug that is put in. */
   readonly seams: Seams;
+  /** Takes how commits and passes of the loop end; nobody without it. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** A call as it comes by the network: bytes, and the token of who makes it. */
@@ -76,7 +80,8 @@ const validate = createValidate();
 export async function startSimulatedServer(
   options: SimulatedServerOptions,
 ): Promise<SimulatedServer> {
-  const { life, chance, log, store } = options;
+  const { life, chance, log, telemetry } = options;
+  const store = measuredStore(options.store, { telemetry });
   const { clock } = life;
   const nowMs = (): number => clock.nowMs();
   const newId = createIds({ nowMs, randomBytes: chance.bytes });
@@ -88,7 +93,7 @@ export async function startSimulatedServer(
   options.seams.context?.(context);
   const tokens = new Tokens({ store, nowMs, randomBytes: chance.bytes, caFingerprint: '' });
   const duty = new LeaderDuty({
-    ...{ context, tokens, clock, log, random, library: noLibrary },
+    ...{ context, tokens, clock, log, random, library: noLibrary, telemetry },
     connectNorthbound: () => {
       const api = options.connectNorthbound();
       return options.seams.northbound?.(api) ?? api;

@@ -1,10 +1,12 @@
 /**
  * How reconcilers write: statuses, deletions of owned resources, and the removal of records of
  * which nothing is left. Each write is a compare-and-swap on the resource's record, tried anew
- * where somebody was faster; writes that are made at the same time share the store's flush.
+ * where somebody was faster. Statuses of one resource that are written at the same time are one
+ * commit; those of several share the store's flush.
  */
 import { equals } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import type { Judge } from '../reconcile/report.js';
 import { LimiError } from '../resource/error.js';
 import { claimIndexPrefix, recordKey } from '../resource/keys.js';
 import { mergeStatus } from '../resource/merge-status.js';
@@ -14,6 +16,7 @@ import type { ResourceType } from '../resource/type-registry.js';
 import { refuseUsed } from './admit.js';
 import { type ApiContext, commitPlan, freshen } from './api-context.js';
 import { deletedHeader } from './header.js';
+import { Lanes } from './lanes.js';
 import { WritePlan } from './write-plan.js';
 
 /** What a status writer works with. */
@@ -38,9 +41,21 @@ export interface NodeObservation {
 const statusRetriesMax = 32;
 const claimsMax = 1000;
 
+/** What becomes of a resource's status; nothing for undefined. Pure. */
+type Mutate = (current: AnyResource) => AnyStatus | undefined;
+
+interface StatusWrite {
+  readonly key: ResourceKey;
+  readonly mutate: Mutate;
+}
+
+/** Judges nothing: what was observed is written as it is. */
+const asObserved: Judge = (_, { status }) => status;
+
 /** Writes for reconcilers. */
 export class StatusWriter {
   readonly #context: WriterContext;
+  readonly #statuses = new Lanes<StatusWrite, boolean>((_, writes) => this.#write(writes));
 
   constructor(context: WriterContext) {
     this.#context = context;
@@ -51,16 +66,23 @@ export class StatusWriter {
    * equal one. `mutate` may be called again with a newer version, must be pure, and must not change
    * what it is given; the message type is the caller's claim. Returns whether the resource exists.
    */
-  async writeStatus<R extends AnyResource>(
+  writeStatus<R extends AnyResource>(
     key: ResourceKey,
     mutate: (current: R) => AnyStatus | undefined,
   ): Promise<boolean> {
+    const write = { key, mutate: mutate as Mutate };
+    return this.#statuses.do(recordKey(key.type, key.id), write);
+  }
+
+  /** Writes what came together for one resource, in one commit. */
+  async #write(writes: readonly StatusWrite[]): Promise<boolean> {
     const { store, types, view } = this.#context;
+    const [{ key } = noWrite()] = writes;
     const type = types.get(key.type);
     for (let tries = 0; tries < statusRetriesMax; tries += 1) {
-      const current = view.get<R>(key.type, key.id);
+      const current = view.get(key.type, key.id);
       if (current === undefined) return false;
-      const status = mutate(current);
+      const status = mutated(current, writes);
       if (status === undefined || isSame(type, current.status, status)) return true;
       const record = recordKey(key.type, key.id);
       const value = encodeRecord(type, { ...current, status });
@@ -80,18 +102,26 @@ export class StatusWriter {
 
   /**
    * Merges what a node's agent observed into the resources' statuses; those that are gone are
-   * skipped. Where some can't be written it throws, and not before nothing of the others is under
-   * way any more: what is written after this call must not be overtaken by it.
+   * skipped. What `judge` makes of them is written with them. Where some can't be written it
+   * throws, and not before nothing of the others is under way any more: what is written after this
+   * call must not be overtaken by it.
    */
-  async writeObservations(nodeId: string, observations: readonly NodeObservation[]): Promise<void> {
+  async writeObservations(
+    nodeId: string,
+    observations: readonly NodeObservation[],
+    judge: Judge = asObserved,
+  ): Promise<void> {
     const { types, nowMs } = this.#context;
+    const merged = (current: AnyStatus | undefined, { key, status }: NodeObservation): AnyStatus =>
+      current === undefined
+        ? status
+        : mergeStatus(types.get(key.type), { current, observed: status, nodeId, nowMs: nowMs() });
     const written = await Promise.allSettled(
-      observations.map(({ key, status: observed }) =>
-        this.writeStatus(key, ({ status: current }) =>
-          current === undefined
-            ? observed
-            : mergeStatus(types.get(key.type), { current, observed, nodeId, nowMs: nowMs() }),
-        ),
+      observations.map((observation) =>
+        this.writeStatus(observation.key, (current) => {
+          const status = merged(current.status, observation);
+          return judge(observation.key, { ...current, status });
+        }),
       ),
     );
     for (const one of written) if (one.status === 'rejected') throw one.reason;
@@ -173,6 +203,18 @@ export class StatusWriter {
   #sources() {
     return { newId: this.#context.newId, nowMs: this.#context.nowMs() };
   }
+}
+
+/** The status after all that is to be written; undefined for no change. */
+function mutated(current: AnyResource, writes: readonly StatusWrite[]): AnyStatus | undefined {
+  return writes.reduce<AnyStatus | undefined>((status, { mutate }) => {
+    const given = status === undefined ? current : { ...current, status };
+    return mutate(given) ?? status;
+  }, undefined);
+}
+
+function noWrite(): never {
+  throw new Error('a lane works on something');
 }
 
 function isSame(type: ResourceType, before: AnyStatus | undefined, after: AnyStatus): boolean {

@@ -35,7 +35,7 @@ import type { Driver, Poke, SupportsInventory, SupportsStrayRemoval } from '../r
 import { FailureLog } from '../reconcile/failure-log.js';
 import { inspect, inspectable, removeStrays } from '../reconcile/inspect.js';
 import { Loop, type ViewChange } from '../reconcile/loop.js';
-import { createReport } from '../reconcile/report.js';
+import { createJudge, createReport } from '../reconcile/report.js';
 import type { Telemetry } from '../telemetry.js';
 import type { Tracing } from '../tracing.js';
 import { Causes } from '../view/causes.js';
@@ -86,7 +86,7 @@ export function startControl(options: ControlOptions): Control {
   const hub = new AgentHub({
     ...{ types, lookup: view, clock, log, causeOf },
     revision: () => view.revision,
-    write: (nodeId, observations) => writer.writeObservations(nodeId, observations),
+    write: (nodeId, observations) => writer.writeObservations(nodeId, observations, judge),
     onChange: poke,
   });
   const links = linksOf({ hub, forced, view });
@@ -94,6 +94,7 @@ export function startControl(options: ControlOptions): Control {
   const usageOf = (project: string) => context.usage.of(project);
   const projects = new ProjectControlDriver({ usageOf, clock, poke });
   const { drivers, own, images } = makeDrivers({ ...options, writer, links, projects, poke });
+  const judge = createJudge({ types, drivers, lookup: view });
   const loop: Loop = new Loop({
     ...{ drivers, lookup: view, clock, random, failures, causeOf },
     report: createReport({ types, writer, clock, poke, failures }),

@@ -17,9 +17,10 @@ export interface Difference<Action, Status extends Message> {
   readonly actions: readonly Action[];
   /**
    * The status to report if no action is left. Only the fields that this driver observes are set;
-   * the receiver merges them by the contract's `observer` annotations.
+   * the receiver merges them by the contract's `observer` annotations. Undefined where there is
+   * nothing to say yet, for what it depends on is decided in a moment and wakes it.
    */
-  readonly status: Status;
+  readonly status: Status | undefined;
   /** Look again after this long, besides when something pokes the key. */
   readonly againAfterMs?: number;
 }
@@ -102,12 +103,31 @@ export interface SupportsTriggers {
   triggers(change: ViewChange, lookup: Lookup): readonly ResourceKey[];
 }
 
+/**
+ * Optional power of a driver in the control plane: judge a resource as a node has just observed it,
+ * so that observation and judgement are one write.
+ */
+export interface SupportsJudging<
+  R extends AnyResource = AnyResource,
+  Status extends Message = Message,
+> {
+  /**
+   * The status that `diff` would give; undefined where the driver has to act or choose first, which
+   * the loop does. Pure but for what the control plane knows of its nodes; no I/O.
+   */
+  judge(resource: R, lookup: Lookup): Status | undefined;
+}
+
 /** Asks the loop to look at a key again, soon; given to a driver's constructor. Never blocks. */
 export type Poke = (key: ResourceKey) => void;
 
 /** Whether a driver says which keys a change concerns. */
 export const hasTriggers = (driver: Driver): driver is Driver & SupportsTriggers =>
   hasMethod(driver, 'triggers');
+
+/** Whether a driver judges what nodes observe at once. */
+export const judgesAtOnce = (driver: Driver): driver is Driver & SupportsJudging =>
+  hasMethod(driver, 'judge');
 
 /** Whether a driver can name what its backend holds. */
 export const hasInventory = (driver: Driver): driver is Driver & SupportsInventory =>

@@ -101,13 +101,15 @@ export class Loop {
 
   /** Tells the loop that its view changed: pokes the key and what depends on it. */
   changed(change: ViewChange): void {
-    this.poke(change.key);
+    const keys = new Map([[nameOf(change.key), change.key]]);
     for (const driver of this.#drivers.values()) {
-      const keys = hasTriggers(driver)
+      const concerned = hasTriggers(driver)
         ? driver.triggers(change, this.#options.lookup)
         : this.#dependents(driver.type, change);
-      for (const key of keys) this.poke(key);
+      for (const key of concerned) keys.set(nameOf(key), key);
     }
+    // Once each: work begins with the first poke, and a second one would have it done again.
+    for (const key of keys.values()) this.poke(key);
   }
 
   /** Keys in the queue: a measure of load. */
@@ -184,8 +186,8 @@ export class Loop {
       const observed = await tracing.within(observing, () => driver.observe(resource, lookup));
       const difference = driver.diff(resource, observed, lookup);
       if (difference.actions.length === 0 || pass === passesMax) {
-        const finding = { kind: 'status', resource, status: difference.status } as const;
-        await report(finding);
+        const { status } = difference;
+        if (status !== undefined) await report({ kind: 'status', resource, status });
         const rest = difference.actions.length === 0 ? undefined : restMs;
         return { kind: 'done', againAfterMs: rest ?? difference.againAfterMs };
       }
@@ -225,6 +227,8 @@ export class Loop {
 interface WorkSubject extends Subject {
   readonly resource: AnyResource;
 }
+
+const nameOf = ({ type, id }: ResourceKey): string => `${type}/${id}`;
 
 const observing = { name: 'observe' };
 const removing = { name: 'remove' };

@@ -15,7 +15,7 @@ import { readyCondition } from '../resource/ready.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
 import type { Clock } from './clock.js';
-import type { Poke } from './driver.js';
+import { type Driver, judgesAtOnce, type Lookup, type Poke } from './driver.js';
 import type { FailureLog } from './failure-log.js';
 import type { Finding } from './loop.js';
 
@@ -66,6 +66,26 @@ export function createReport(options: ReportOptions): (finding: Finding) => Prom
       const decided = finding.status as AnyStatus;
       return mergeDecided(type, { current: current.status, decided, nowMs });
     });
+  };
+}
+
+/** Judges a resource that a node has just observed; gives its status, the given one for no more. */
+export type Judge = (key: ResourceKey, resource: AnyResource) => AnyStatus | undefined;
+
+/** Makes the judge over drivers: what the loop would report after the observation, in one go. */
+export function createJudge(options: {
+  readonly types: TypeRegistry;
+  readonly drivers: readonly Driver[];
+  readonly lookup: Lookup;
+}): Judge {
+  const { types, lookup } = options;
+  const drivers = new Map(options.drivers.filter(judgesAtOnce).map((one) => [one.type, one]));
+  return (key, resource) => {
+    const current = resource.status;
+    if (resource.deletionRequestedAt !== undefined) return current;
+    const decided = drivers.get(key.type)?.judge(resource, lookup) as AnyStatus | undefined;
+    if (decided === undefined) return current;
+    return mergeDecided(types.get(key.type), { current, decided, nowMs: lookup.nowMs() });
   };
 }
 

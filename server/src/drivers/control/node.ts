@@ -18,6 +18,7 @@ import type {
   Driver,
   Lookup,
   Removal,
+  SupportsJudging,
   SupportsTriggers,
 } from '../../reconcile/driver.js';
 import type { ViewChange } from '../../reconcile/loop.js';
@@ -40,7 +41,10 @@ interface Observed {
 
 /** The driver for `node` in the control plane. */
 export class NodeControlDriver
-  implements Driver<Node, Observed, never, NodeStatus>, SupportsTriggers
+  implements
+    Driver<Node, Observed, never, NodeStatus>,
+    SupportsTriggers,
+    SupportsJudging<Node, NodeStatus>
 {
   readonly type = 'node';
   readonly runsOn = 'control-plane';
@@ -57,10 +61,14 @@ export class NodeControlDriver
     const writtenMs = this.#allocationWrittenMs.get(node.id) ?? 0;
     const allocationDue = lookup.nowMs() - writtenMs >= allocationWriteMs;
     if (allocationDue) this.#allocationWrittenMs.set(node.id, lookup.nowMs());
+    return this.#known(node, allocationDue);
+  }
+
+  #known({ id }: Node, allocationDue: boolean): Observed {
     return {
-      connected: this.#links.isConnected(node.id),
-      lastHeardMs: this.#links.lastHeardMs(node.id),
-      used: { ...this.#capacity.occupancy.usedOf(node.id) },
+      connected: this.#links.isConnected(id),
+      lastHeardMs: this.#links.lastHeardMs(id),
+      used: { ...this.#capacity.occupancy.usedOf(id) },
       allocationDue,
     };
   }
@@ -92,6 +100,10 @@ export class NodeControlDriver
     }
     const again = allocationDue ? heartbeatWriteMs : allocationWriteMs;
     return { actions: [], status, againAfterMs: again };
+  }
+
+  judge(node: Node, lookup: Lookup): NodeStatus | undefined {
+    return this.diff(node, this.#known(node, false), lookup).status;
   }
 
   async apply(): Promise<void> {

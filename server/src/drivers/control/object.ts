@@ -3,7 +3,13 @@
  * resource is refused that a backend would have to carry out and can't.
  */
 import { create, type Message } from '@bufbuild/protobuf';
-import type { Difference, Driver, Lookup, Removal } from '../../reconcile/driver.js';
+import {
+  type Difference,
+  type Driver,
+  judgesAtOnce,
+  type Lookup,
+  type Removal,
+} from '../../reconcile/driver.js';
 import { failed, ready } from '../../resource/ready.js';
 import type { AnyResource, AnyStatus } from '../../resource/resource.js';
 import type { ResourceType } from '../../resource/type-registry.js';
@@ -56,6 +62,12 @@ export function supportedDriver(type: ResourceType, own: Driver, support: Suppor
     remove: (resource: AnyResource, lookup: Lookup): Promise<Removal> =>
       own.remove(resource, lookup),
     ...(typeof triggers === 'function' && { triggers: triggers.bind(own) }),
+    ...(judgesAtOnce(own) && {
+      judge: (resource: AnyResource, lookup: Lookup) =>
+        refusal(resource) === undefined && driverOf(resource) === own
+          ? own.judge(resource, lookup)
+          : undefined,
+    }),
   } as Driver;
 }
 

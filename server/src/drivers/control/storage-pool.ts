@@ -17,6 +17,7 @@ import type {
   Driver,
   Lookup,
   Removal,
+  SupportsJudging,
   SupportsTriggers,
 } from '../../reconcile/driver.js';
 import type { ViewChange } from '../../reconcile/loop.js';
@@ -35,7 +36,10 @@ interface Observed {
 
 /** The driver for `storage_pool` in the control plane. */
 export class StoragePoolControlDriver
-  implements Driver<StoragePool, Observed, never, StoragePoolStatus>, SupportsTriggers
+  implements
+    Driver<StoragePool, Observed, never, StoragePoolStatus>,
+    SupportsTriggers,
+    SupportsJudging<StoragePool, StoragePoolStatus>
 {
   readonly type = 'storage_pool';
   readonly runsOn = 'control-plane';
@@ -82,6 +86,10 @@ export class StoragePoolControlDriver
       status.conditions = notReady('NodesNotReady', reasonOf(status, waiting));
     }
     return { actions: [], status, ...(countDue ? {} : { againAfterMs: countWriteMs }) };
+  }
+
+  judge(pool: StoragePool, lookup: Lookup): StoragePoolStatus | undefined {
+    return this.diff(pool, { countDue: false }, lookup).status;
   }
 
   async apply(): Promise<void> {

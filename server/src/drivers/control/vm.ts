@@ -10,6 +10,9 @@ import {
   type VirtualMachineStatus,
   VirtualMachineStatusSchema,
 } from '@limiquantix/proto/compute/v1/vm_pb.js';
+import type { Port } from '@limiquantix/proto/network/v1/port_pb.js';
+import { ConditionStatus } from '@limiquantix/proto/resource/v1/resource_pb.js';
+import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import type { Capacity } from '../../decide/capacity.js';
 import {
   hasNeighbourRules,
@@ -26,10 +29,12 @@ import type {
   Driver,
   Lookup,
   Removal,
+  SupportsJudging,
   SupportsTriggers,
 } from '../../reconcile/driver.js';
 import type { ViewChange } from '../../reconcile/loop.js';
 import { patched } from '../../resource/patched.js';
+import { readyOf } from '../../resource/ready.js';
 import type { AnyResource, ResourceKey } from '../../resource/resource.js';
 import type { NodeLinks } from './node-links.js';
 
@@ -52,7 +57,10 @@ interface Observed {
 
 /** The driver for `vm` in the control plane. */
 export class VmControlDriver
-  implements Driver<VirtualMachine, Observed, never, VirtualMachineStatus>, SupportsTriggers
+  implements
+    Driver<VirtualMachine, Observed, never, VirtualMachineStatus>,
+    SupportsTriggers,
+    SupportsJudging<VirtualMachine, VirtualMachineStatus>
 {
   readonly type = 'vm';
   readonly runsOn = 'control-plane';
@@ -69,7 +77,7 @@ export class VmControlDriver
     const nodeId = vm.status?.nodeId ?? '';
     if (nodeId !== '') {
       this.#waiting.delete(vm.id);
-      return { placement: undefined, nodeConnected: this.#options.links.isConnected(nodeId) };
+      return this.#placedOn(nodeId);
     }
     return { placement: this.#place(vm, lookup), nodeConnected: true };
   }
@@ -91,6 +99,11 @@ export class VmControlDriver
     // Room that was held for what is never stored, and much that rules look at, changes unseen.
     if (placement?.kind === 'rejected') return { ...difference, againAfterMs: waitsForRoomMs };
     return difference;
+  }
+
+  judge(vm: VirtualMachine, lookup: Lookup): VirtualMachineStatus | undefined {
+    const nodeId = vm.status?.nodeId ?? '';
+    return nodeId === '' ? undefined : this.diff(vm, this.#placedOn(nodeId), lookup).status;
   }
 
   async apply(): Promise<void> {
@@ -131,7 +144,9 @@ export class VmControlDriver
         return madeRoom(change) ? this.#waitingKeys() : [];
       case 'volume':
       case 'port':
-        return usersOf(change, lookup);
+        return usersOf(change, lookup).filter(
+          ({ id }) => isForUsers(change) || this.#waiting.has(id),
+        );
       case 'node':
         return this.#onNode(change, lookup);
       case 'storage_pool':
@@ -139,6 +154,10 @@ export class VmControlDriver
       default:
         return [];
     }
+  }
+
+  #placedOn(nodeId: string): Observed {
+    return { placement: undefined, nodeConnected: this.#options.links.isConnected(nodeId) };
   }
 
   #place(vm: VirtualMachine, lookup: Lookup): Placement {
@@ -194,6 +213,23 @@ export class VmControlDriver
 function isKept(vm: VirtualMachine, key: ResourceKey, { owner }: AnyResource): boolean {
   const disk = key.type === 'volume' ? wholeSpecOf(vm)?.disks[owner?.device ?? ''] : undefined;
   return disk?.source.case === 'volume' && disk.source.value.keep;
+}
+
+/** Whether a machine that has its node is judged by what changed of a volume or a port. */
+function isForUsers({ key, resource, previous }: ViewChange): boolean {
+  if (resource?.etag !== previous?.etag) return true;
+  const readOf = key.type === 'port' ? readOfPort : readOfVolume;
+  return readOf(resource) !== readOf(previous);
+}
+
+function readOfPort(port: ViewChange['resource']): string {
+  const { up, macAddress, ipAddresses = [] } = (port as Port | undefined)?.status ?? {};
+  return [up, macAddress, ...ipAddresses].join();
+}
+
+function readOfVolume(volume: ViewChange['resource']): string {
+  const readiness = readyOf((volume as Volume | undefined)?.status?.conditions);
+  return readiness?.status === ConditionStatus.FAILED ? readiness.message : '';
 }
 
 function usersOf({ key, resource, previous }: ViewChange, lookup: Lookup): ResourceKey[] {

@@ -17,6 +17,7 @@ import type {
   Driver,
   Lookup,
   Removal,
+  SupportsJudging,
   SupportsTriggers,
 } from '../../reconcile/driver.js';
 import type { ViewChange } from '../../reconcile/loop.js';
@@ -29,7 +30,10 @@ const gib = 1024n ** 3n;
 
 /** The driver for `volume` in the control plane. */
 export class VolumeControlDriver
-  implements Driver<Volume, undefined, never, VolumeStatus>, SupportsTriggers
+  implements
+    Driver<Volume, undefined, never, VolumeStatus>,
+    SupportsTriggers,
+    SupportsJudging<Volume, VolumeStatus>
 {
   readonly type = 'volume';
   readonly runsOn = 'control-plane';
@@ -45,12 +49,18 @@ export class VolumeControlDriver
 
   diff(volume: Volume, _: undefined, lookup: Lookup): Difference<never, VolumeStatus> {
     const vm = userOf(volume, lookup);
+    // Made with its machine, which gets its node in a moment.
+    if (vm !== undefined && !isLookedAt(vm)) return { actions: [], status: undefined };
     const status = patched(VolumeStatusSchema, volume.status, {
       observedGeneration: volume.generation,
       nodeId: volume.status?.nodeId || vm?.status?.nodeId || '',
       vmId: vm?.id ?? '',
     });
     return { actions: [], status: Object.assign(status, judge(volume, status, lookup)) };
+  }
+
+  judge(volume: Volume, lookup: Lookup): VolumeStatus | undefined {
+    return this.diff(volume, undefined, lookup).status;
   }
 
   async apply(): Promise<void> {
@@ -73,7 +83,7 @@ export class VolumeControlDriver
       const before = readyOf((previous as Image | undefined)?.status?.conditions)?.status;
       return now === before ? [] : asKeys(lookup.referrers<Volume>('volume', key.id));
     }
-    if (key.type !== 'vm') return [];
+    if (key.type !== 'vm' || !isForVolumes({ resource, previous })) return [];
     const keys = asKeys(lookup.referrers<Volume>('volume', key.id));
     for (const vm of [resource, previous] as (VirtualMachine | undefined)[]) {
       for (const disk of Object.values((vm && wholeSpecOf(vm))?.disks ?? {})) {
@@ -83,6 +93,17 @@ export class VolumeControlDriver
     return keys;
   }
 }
+
+/** Whether volumes follow what changed of a machine. */
+function isForVolumes({ resource, previous }: Pick<ViewChange, 'resource' | 'previous'>): boolean {
+  const [now, before] = [resource, previous] as (VirtualMachine | undefined)[];
+  if (now === undefined || before === undefined || now.etag !== before.etag) return true;
+  return now.status?.nodeId !== before.status?.nodeId || isLookedAt(now) !== isLookedAt(before);
+}
+
+/** Whether the control plane has looked for a machine's node. */
+const isLookedAt = ({ status }: VirtualMachine): boolean =>
+  status !== undefined && (status.nodeId !== '' || status.observedGeneration > 0n);
 
 interface Judgement {
   readonly phase: Phase;

@@ -75,7 +75,7 @@ function world(...resources: readonly (readonly [string, AnyResource])[]) {
 test('a machine that waits is looked at when another goes, shrinks, or leaves the node', async () => {
   const { put, look } = world(['vm', vm('big', 1024n, 'n1')], ['vm', vm('other', 1n, 'n1')]);
   const { status, againAfterMs } = await look(vm('waiting', 512n));
-  expect(status.nodeId).toBe('');
+  expect(status?.nodeId).toBe('');
   expect(againAfterMs).toBe(waitsForRoomMs);
   expect(put('vm', 'other', vm('other', 2n, 'n1'))).toEqual([]);
   const smaller = { ...vm('big', 512n, 'n1'), generation: 2n };
@@ -86,7 +86,7 @@ test('a machine that waits is looked at when another goes, shrinks, or leaves th
 
 test('a machine that waits is looked at when a fleet needs less room, or none', async () => {
   const { put, look } = world(['vm_fleet', fleet('f', ['n1', 'n1'])]);
-  expect((await look(vm('waiting', 512n))).status.nodeId).toBe('');
+  expect((await look(vm('waiting', 512n))).status?.nodeId).toBe('');
   expect(put('vm_fleet', 'f', fleet('f', ['n1']))).toEqual(['waiting']);
   expect(put('vm_fleet', 'f', undefined)).toEqual(['waiting']);
 });
@@ -95,8 +95,8 @@ test('a machine with rules about others is looked at when one of them moves', as
   const rule = { vmLabels: { app: 'db' } };
   const placement = { antiAffinity: { apart: rule } };
   const { put, look } = world(['vm', { ...vm('db', 1n, 'n1'), labels: { app: 'db' } }]);
-  expect((await look(vm('ruled', 1n, '', { placement }))).status.nodeId).toBe('');
-  expect((await look(vm('big', 2048n))).status.nodeId).toBe('');
+  expect((await look(vm('ruled', 1n, '', { placement }))).status?.nodeId).toBe('');
+  expect((await look(vm('big', 2048n))).status?.nodeId).toBe('');
   expect(put('vm', 'db', { ...vm('db', 1n, 'n1'), labels: {} })).toEqual(['ruled']);
 });
 

@@ -52,7 +52,7 @@ describe('a node says of an operation', () => {
     const view = viewOf(reboot);
     const observed = await driver.observe(reboot, view);
     const { status, againAfterMs } = driver.diff(reboot, observed, view);
-    expect(status.outcome).toBe(outcome);
+    expect(status?.outcome).toBe(outcome);
     expect(againAfterMs === undefined).toBe(outcome !== Outcome.UNSPECIFIED);
     expect(poked).toEqual(['web']);
   });

@@ -13,6 +13,7 @@ import {
   PortStatusSchema,
 } from '@limiquantix/proto/network/v1/port_pb.js';
 import type { BackendObject } from '../../decide/backend-object.js';
+import { wholeSpecOf } from '../../decide/whole-spec.js';
 import type {
   Difference,
   Driver,
@@ -20,10 +21,13 @@ import type {
   Removal,
   SupportsInventory,
   SupportsStrayRemoval,
+  SupportsTriggers,
 } from '../../reconcile/driver.js';
+import type { ViewChange } from '../../reconcile/loop.js';
 import { effective } from '../../resource/default-values.js';
 import { patched } from '../../resource/patched.js';
-import { notReady, ready } from '../../resource/ready.js';
+import { notReady, ready, readyOf } from '../../resource/ready.js';
+import type { ResourceKey } from '../../resource/resource.js';
 import type { Northbound } from '../../wire/ovsdb/northbound.js';
 import { byUuid, type Operation, type RowValues } from '../../wire/ovsdb/operations.js';
 import { equalValues } from '../../wire/ovsdb/values.js';
@@ -44,6 +48,9 @@ const type = 'port';
 const NETWORK_AGAIN_MS = 1_000;
 
 const NO_ADDRESS = 'NoAddress';
+const NOT_UP = 'NotUp';
+/** How long OVN may take to program a node once a machine runs there, before that is told. */
+const PROGRAMMING_MS = 2_000;
 
 /** What a port has in OVN, and what it hangs on. */
 export interface ObservedPort {
@@ -51,6 +58,8 @@ export interface ObservedPort {
   /** The network's logical switch and DHCP options, where they exist. */
   readonly switchUuid: string | undefined;
   readonly dhcpUuid: string | undefined;
+  /** Whether it should be up for longer than OVN may take. */
+  readonly isLate: boolean;
 }
 
 /** The driver for `port`. */
@@ -58,18 +67,24 @@ export class PortDriver
   implements
     Driver<Port, ObservedPort, OvnAction, PortStatus>,
     SupportsInventory,
-    SupportsStrayRemoval
+    SupportsStrayRemoval,
+    SupportsTriggers
 {
   readonly type = type;
   readonly runsOn = 'control-plane';
 
+  /** Since when ports of machines that run are not up. */
+  readonly #downSinceMs = new Map<string, number>();
+
   constructor(private readonly northbound: NorthboundView) {}
 
-  async observe(port: Port): Promise<ObservedPort> {
+  async observe(port: Port, lookup: Lookup): Promise<ObservedPort> {
     const rows = await this.northbound.rows();
     const networkId = port.spec?.networkId ?? '';
+    const own = rowsOf(rows, port.id);
     return {
-      rows: rowsOf(rows, port.id),
+      rows: own,
+      isLate: this.#isLate(port, isUp(own), lookup),
       switchUuid: pickRow(rows.switchesById.get(networkId), networkId).row?.uuid,
       dhcpUuid: pickRow(rows.dhcpById.get(networkId), dhcpUuid(networkId)).row?.uuid,
     };
@@ -80,7 +95,7 @@ export class PortDriver
     const status = patched(PortStatusSchema, port.status, {
       observedGeneration: port.generation,
       vmId: vm?.id ?? '',
-      up: observed.rows[0]?.up === true,
+      up: isUp(observed.rows),
     });
     const waits = whyItWaits(port, observed, lookup);
     if (waits !== undefined && (observed.rows.length === 0 || waits.reason === NO_ADDRESS)) {
@@ -94,8 +109,10 @@ export class PortDriver
       Object.assign(status, { phase: Phase.PENDING, conditions });
       return { actions: [{ what: 'write the logical switch port', operations }], status };
     }
-    Object.assign(status, judge(port, status.up, vm));
-    return { actions: [], status, ...(waits ? { againAfterMs: NETWORK_AGAIN_MS } : {}) };
+    const isDown = isMissed(port, status.up, vm);
+    Object.assign(status, judge(status.up, isDown && observed.isLate ? vm : undefined));
+    if (waits) return { actions: [], status, againAfterMs: NETWORK_AGAIN_MS };
+    return { actions: [], status, ...(isDown ? { againAfterMs: PROGRAMMING_MS } : {}) };
   }
 
   async apply(_: Port, { operations }: OvnAction): Promise<void> {
@@ -108,12 +125,37 @@ export class PortDriver
   }
 
   async removeStray(id: string): Promise<void> {
+    this.#downSinceMs.delete(id);
     const operations = rowsOf(await this.northbound.rows(), id).map(({ uuid }) => release(uuid));
     if (operations.length > 0) await this.northbound.write(operations);
   }
 
   async inventory(): Promise<readonly BackendObject[]> {
     return (await this.northbound.rows()).objects(['Logical_Switch_Port']);
+  }
+
+  triggers({ key, resource, previous }: ViewChange, lookup: Lookup): readonly ResourceKey[] {
+    if (key.type === type) return [];
+    const ids = lookup.referrers<Port>(type, key.id).map(({ id }) => id);
+    if (key.type === 'vm') {
+      const machines = [resource, previous] as (VirtualMachine | undefined)[];
+      const [now, before] = machines.map(readOfVm);
+      if (now === before) return [];
+      ids.push(...machines.flatMap(portsNamedBy));
+    }
+    return [...new Set(ids)].map((id) => ({ type, id }));
+  }
+
+  /** Whether OVN has had its time. One that was told not to be up is told so until it is. */
+  #isLate(port: Port, up: boolean, lookup: Lookup): boolean {
+    if (!isMissed(port, up, vmOf(port, lookup))) {
+      this.#downSinceMs.delete(port.id);
+      return false;
+    }
+    const sinceMs = this.#downSinceMs.get(port.id) ?? lookup.nowMs();
+    this.#downSinceMs.set(port.id, sinceMs);
+    const wasTold = readyOf(port.status?.conditions)?.reason === NOT_UP;
+    return wasTold || lookup.nowMs() - sinceMs >= PROGRAMMING_MS;
   }
 }
 
@@ -192,16 +234,34 @@ function vmOf(port: Port, lookup: Lookup): VirtualMachine | undefined {
   return lookup.referrers<VirtualMachine>('vm', port.id)[0];
 }
 
+/** What of a machine its ports are judged by. */
+function readOfVm(vm: VirtualMachine | undefined): string {
+  return JSON.stringify([vm?.etag, vm?.status?.powerState, portsNamedBy(vm)]);
+}
+
+/** The ports that a machine's interfaces name, and those that were made for them. */
+function portsNamedBy(vm: VirtualMachine | undefined): readonly string[] {
+  const named = Object.values((vm && wholeSpecOf(vm))?.nics ?? {}).flatMap(({ source }) =>
+    source.case === 'portId' ? source.value : [],
+  );
+  return [...named, ...Object.values(vm?.status?.nics ?? {}).map(({ portId }) => portId)];
+}
+
+const isUp = ([row]: readonly PortRow[]): boolean => row?.up === true;
+
+/** Whether a port is not up whose machine runs. */
+function isMissed(port: Port, up: boolean, vm: VirtualMachine | undefined): boolean {
+  const runs = vm?.status?.powerState === PowerState.RUNNING;
+  return !up && runs && effective(PortSpecSchema, port.spec, 'enabled');
+}
+
+/** `missedBy` is the machine that has waited for it for long. */
 function judge(
-  port: Port,
   up: boolean,
-  vm: VirtualMachine | undefined,
+  missedBy: VirtualMachine | undefined,
 ): Pick<PortStatus, 'phase' | 'conditions'> {
   const phase = up ? Phase.UP : Phase.DOWN;
-  const runs = vm?.status?.powerState === PowerState.RUNNING;
-  if (up || !runs || !effective(PortSpecSchema, port.spec, 'enabled')) {
-    return { phase, conditions: ready() };
-  }
-  const message = `virtual machine ${vm.name} runs, and OVN has not programmed its node yet`;
-  return { phase, conditions: notReady('NotUp', message) };
+  if (missedBy === undefined) return { phase, conditions: ready() };
+  const message = `virtual machine ${missedBy.name} runs, and OVN has not programmed its node yet`;
+  return { phase, conditions: notReady(NOT_UP, message) };
 }
