@@ -1,6 +1,7 @@
 /**
  * Writes tables beside the generated messages: `gen/registry.ts`, all files of the contract;
- * `gen/types.ts`, the resource types, each loaded when it is asked for; `gen/comments.ts`, the
+ * `gen/types.ts`, the resource types, each loaded when it is asked for; `gen/resources.ts`, what
+ * their options say, without a look at descriptors; `gen/comments.ts`, the
  * comment of each message, field, enum, value and method by its full name, which no descriptor has
  * at run time and the docs, the Terraform schema and the command line need; and
  * `gen/expressions.ts`, the parsed expressions of the contract's rules. The contract's image comes
@@ -62,6 +63,7 @@ writeFileSync(
 );
 
 await writeTypes();
+await writeResources();
 
 /**
  * The resource types with how to load each. Reading all descriptors takes longer than all else that
@@ -106,6 +108,70 @@ async function writeTypes(): Promise<void> {
       '',
     ].join('\n'),
   );
+}
+
+/** The resource types, so that what lists and finds them needs no descriptor to be made. */
+async function writeResources(): Promise<void> {
+  const { contractFiles } = (await import(
+    '../gen/registry.js'
+  )) as typeof import('../gen/registry.js');
+  const { resource, Readiness, Scope } = await import(
+    '../gen/limiquantix/resource/v1/options_pb.js'
+  );
+  const imports: string[] = [];
+  const from = (name: string, file: DescFile): string => {
+    imports.push(`import { ${name} } from './${file.name}_pb.js';`);
+    return name;
+  };
+  const rows = contractFiles
+    .flatMap(({ messages }) => messages)
+    .filter((message) => hasOption(message, resource))
+    .map((message) => {
+      const option = getOption(message, resource);
+      const service = serviceOf(message, contractFiles);
+      const facts = {
+        type: option.type,
+        plural: option.plural,
+        typeName: message.typeName,
+        scope: option.scope === Scope.INSTALLATION ? 'installation' : 'project',
+        isShared: option.shared,
+        isReadOnly: option.readOnly,
+        readiness: option.readiness === Readiness.STORED ? 'stored' : 'condition',
+        columns: option.columns,
+      };
+      const late = [
+        `message: ${from(`${message.name}Schema`, message.file)}`,
+        `service: ${from(service.name, service.file)}`,
+      ];
+      return `  { ${JSON.stringify(facts).slice(1, -1)}, ${late.join(', ')} },`;
+    });
+  const table = ['export const resourceRows: readonly ResourceRow[] = [', ...rows, '];', ''];
+  writeFileSync('gen/resources.ts', [...resourcesHead(imports.sort()), ...table].join('\n'));
+}
+
+function resourcesHead(imports: readonly string[]): string[] {
+  return [
+    '// Written by scripts/generate-tables.ts; not for editing.',
+    "import type { DescMessage, DescService } from '@bufbuild/protobuf';",
+    ...imports,
+    '',
+    '/** A resource type, as the options of its message say it. */',
+    'export interface ResourceRow {',
+    '  readonly type: string;',
+    '  readonly plural: string;',
+    '  /** The full name of its message. */',
+    '  readonly typeName: string;',
+    "  readonly scope: 'project' | 'installation';",
+    '  readonly isShared: boolean;',
+    '  readonly isReadOnly: boolean;',
+    "  readonly readiness: 'condition' | 'stored';",
+    '  readonly columns: readonly string[];',
+    '  readonly message: DescMessage;',
+    '  readonly service: DescService;',
+    '}',
+    '',
+    "/** Every resource type, in the order of the contract's files. */",
+  ];
 }
 
 function imageOfBuf(): Buffer {

@@ -14,18 +14,32 @@ const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) 
 };
 
 /**
- * A static import of node:sqlite would make Node announce it as experimental before any of our code
- * runs; loaded this way, it is loaded where it is used, after `warnings.ts`.
+ * Modules of Node's that are loaded where they are used. A static import of node:sqlite would make
+ * Node announce it as experimental before `warnings.ts`, and one of node:http looks at all that it
+ * has, for which Node loads another whole HTTP client.
  */
-const lateSqlite: Plugin = {
-  name: 'late-sqlite',
+const lateBuiltins: Plugin = {
+  name: 'late-builtins',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:sqlite$/ }, ({ path }) => ({ path, namespace: 'late-builtin' }));
+    onResolve({ filter: /^(node:sqlite|(node:)?http)$/ }, ({ path }) => ({
+      path,
+      namespace: 'late-builtin',
+    }));
     onLoad({ filter: /.*/, namespace: 'late-builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+      contents: [
+        `const all = process.getBuiltinModule(${JSON.stringify(path)});`,
+        'export default all;',
+        `export const { ${plainNamesOf(path).join(', ')} } = all;`,
+      ].join('\n'),
     }));
   },
 };
+
+/** What a module has that is there before it is looked at. */
+function plainNamesOf(path: string): string[] {
+  const all = Object.getOwnPropertyDescriptors(process.getBuiltinModule(path));
+  return Object.keys(all).filter((name) => name !== 'default' && 'value' in (all[name] ?? {}));
+}
 
 // Chunks of an earlier build have other names, and nobody would load them.
 await rm(join(root, 'dist/chunks'), { recursive: true, force: true });
@@ -42,7 +56,8 @@ await build({
   sourcemap: true,
   sourcesContent: false,
   legalComments: 'external',
-  plugins: [lateSqlite, fastDescriptors],
+  plugins: [lateBuiltins, fastDescriptors],
+  inject: [join(root, 'src/headers.ts')],
   define: { LIMIQUANTIX_VERSION: JSON.stringify(manifest.version) },
   // Packages in CommonJS call require, which a module has not by itself.
   banner: {

@@ -1,18 +1,12 @@
 /**
- * What the resource types are, read from the contract's descriptors: each message with the
- * `resource` option, its service and the fields of the standard methods' requests and responses.
+ * What the resource types are: each message of the contract with the `resource` option, its service
+ * and the fields of the standard methods' requests and responses. A type's descriptors are looked at
+ * when something of them is asked for, for a command needs one or two of them.
  * Everything generic asks here; no other code knows a type by name.
  */
-import type { DescField, DescFile, DescMessage, DescMethod, DescService } from '@bufbuild/protobuf';
-import { getOption, hasOption } from '@bufbuild/protobuf';
+import type { DescField, DescMessage, DescMethod, DescService } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { serviceOf } from '@limiquantix/proto/contract.js';
-import { contractFiles } from '@limiquantix/proto/registry.js';
-import {
-  Readiness,
-  resource as resourceOption,
-  Scope,
-} from '@limiquantix/proto/resource/v1/options_pb.js';
+import { type ResourceRow, resourceRows } from '@limiquantix/proto/resources.js';
 import { LimiError } from './error.js';
 import type { TypeName } from './resource.js';
 
@@ -77,14 +71,11 @@ export interface TypeRegistry {
   findByMessage(typeName: string): ResourceType | undefined;
 }
 
-/** Reads the resource types out of descriptors. Throws where one lacks its service or a method. */
-export function createTypeRegistry(files: readonly DescFile[]): TypeRegistry {
-  const types = files
-    .flatMap((file) => file.messages)
-    .filter((message) => hasOption(message, resourceOption))
-    .map((message) => readType(message, serviceOf(message, files)));
-  const byName = new Map(types.map((type) => [type.type, type]));
-  const byMessage = new Map(types.map((type) => [type.message.typeName, type]));
+/** The registry of some types. */
+function createTypeRegistry(rows: readonly ResourceRow[]): TypeRegistry {
+  const types = rows.map((row) => new LateType(row));
+  const byName = new Map<TypeName, ResourceType>(types.map((type) => [type.type, type]));
+  const byMessage = new Map(rows.map(({ typeName }, at) => [typeName, types[at]]));
   return {
     types,
     find: (type) => byName.get(type),
@@ -97,9 +88,6 @@ export function createTypeRegistry(files: readonly DescFile[]): TypeRegistry {
   };
 }
 
-/** The types of the contract that this build was made with. */
-export const contractTypes: TypeRegistry = createTypeRegistry(contractFiles);
-
 /** The methods that change resources. Throws where only LimiQuantix changes those of the type. */
 export function writeMethodsOf({ methods, label }: ResourceType): WriteMethods {
   if (methods.write !== undefined) return methods.write;
@@ -110,29 +98,63 @@ export function writeMethodsOf({ methods, label }: ResourceType): WriteMethods {
   });
 }
 
-function readType(message: DescMessage, service: DescService): ResourceType {
-  const option = getOption(message, resourceOption);
-  const methods = findMethods(message, service, option.readOnly);
-  return {
-    type: option.type,
-    plural: option.plural,
-    label: option.type.replaceAll('_', ' '),
-    scope: option.scope === Scope.INSTALLATION ? 'installation' : 'project',
-    isShared: option.shared,
-    readiness: option.readiness === Readiness.STORED ? 'stored' : 'condition',
-    columns: option.columns,
-    message,
-    header: {
-      name: numberOf(message, 'name'),
-      revision: numberOf(message, 'revision'),
-      etag: numberOf(message, 'etag'),
-    },
-    spec: messageOf(message, 'spec'),
-    status: messageOf(message, 'status'),
-    service,
-    methods,
-  };
+/** A type whose descriptors are looked at when they are asked for, and then kept. */
+class LateType implements ResourceType {
+  readonly type: TypeName;
+  readonly plural: string;
+  readonly label: string;
+  readonly scope: 'project' | 'installation';
+  readonly isShared: boolean;
+  readonly readiness: 'condition' | 'stored';
+  readonly columns: readonly string[];
+  readonly message: DescMessage;
+  readonly service: DescService;
+  readonly #isReadOnly: boolean;
+  #header: ResourceType['header'] | undefined;
+  #spec: DescMessage | undefined;
+  #status: DescMessage | undefined;
+  #methods: StandardMethods | undefined;
+
+  constructor(row: ResourceRow) {
+    this.type = row.type;
+    this.plural = row.plural;
+    this.label = row.type.replaceAll('_', ' ');
+    this.scope = row.scope;
+    this.isShared = row.isShared;
+    this.readiness = row.readiness;
+    this.columns = row.columns;
+    this.message = row.message;
+    this.service = row.service;
+    this.#isReadOnly = row.isReadOnly;
+  }
+
+  get header(): ResourceType['header'] {
+    this.#header ??= {
+      name: numberOf(this.message, 'name'),
+      revision: numberOf(this.message, 'revision'),
+      etag: numberOf(this.message, 'etag'),
+    };
+    return this.#header;
+  }
+
+  get spec(): DescMessage {
+    this.#spec ??= messageOf(this.message, 'spec');
+    return this.#spec;
+  }
+
+  get status(): DescMessage {
+    this.#status ??= messageOf(this.message, 'status');
+    return this.#status;
+  }
+
+  get methods(): StandardMethods {
+    this.#methods ??= findMethods(this.message, this.service, this.#isReadOnly);
+    return this.#methods;
+  }
 }
+
+/** The types of the contract that this build was made with. */
+export const contractTypes: TypeRegistry = createTypeRegistry(resourceRows);
 
 function numberOf(parent: DescMessage, name: string): number {
   const field = parent.fields.find((candidate) => candidate.name === name);
