@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
-import { NodeSchema } from '@limiquantix/proto/compute/v1/node_pb.js';
+import {
+  NodeCpuSchema,
+  NodeMemorySchema,
+  NodeSchema,
+  type NodeStatus,
+  NodeSystemSchema,
+} from '@limiquantix/proto/compute/v1/node_pb.js';
 import {
   PowerState,
   type VirtualMachine,
@@ -26,9 +32,11 @@ import type { Driver } from '../reconcile/driver.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource } from '../resource/resource.js';
 import { contractTypes } from '../resource/type-registry.js';
-import { Agent } from './agent.js';
+import { Agent, type AgentOptions } from './agent.js';
 import { AgentView } from './agent-view.js';
 import type { OpenStream } from './connection.js';
+import { machineLogFiles } from './log-files.js';
+import { createNodeDriver } from './node-facts.js';
 import { Replica } from './replica.js';
 
 const clock: Clock = {
@@ -37,6 +45,12 @@ const clock: Clock = {
     const timer = setTimeout(fn, delayMs);
     return () => clearTimeout(timer);
   },
+};
+
+const nodeFacts = {
+  cpu: create(NodeCpuSchema),
+  memory: create(NodeMemorySchema),
+  system: create(NodeSystemSchema, { hypervisor: 'QEMU' }),
 };
 
 const deadlineMs = 4_000;
@@ -158,13 +172,17 @@ describe('Agent', () => {
     await rm(directory, { recursive: true });
   });
 
-  async function startAgent(open: OpenStream = world.open, drivers = host.drivers): Promise<Agent> {
+  async function startAgent(
+    open: OpenStream = world.open,
+    drivers: AgentOptions['drivers'] = host.drivers,
+    files = machineLogFiles,
+  ): Promise<Agent> {
     const readId = (type: string, bytes: Uint8Array): string =>
       (fromBinary(contractTypes.get(type).message, bytes) as AnyResource).id;
     const agent = new Agent({
       nodeId: 'node-1',
       types: contractTypes,
-      replica: await Replica.open(directory, readId),
+      replica: await Replica.open(directory, readId, files),
       open,
       drivers,
       clock,
@@ -264,6 +282,44 @@ describe('Agent', () => {
     host.refuse = undefined;
     await until(() => world.powerOf('vm-1') === PowerState.RUNNING, 'vm-1 to run');
     expect(world.written.at(-1)?.status).toMatchObject({ nodeMessage: '', nodeFailed: false });
+  });
+
+  it('tells on the same stream that its disk takes nothing, and goes on when it does', async () => {
+    world.put('vm', machine('vm-1'));
+    let streams = 0;
+    let isFull = false;
+    const facts = async () => ({ ...nodeFacts });
+    await startAgent(
+      (...call) => {
+        streams += 1;
+        return world.open(...call);
+      },
+      ({ fault }) => [
+        ...host.drivers(),
+        createNodeDriver({ facts, fault, log: silentLog }) as unknown as Driver,
+      ],
+      {
+        ...machineLogFiles,
+        async open(...call) {
+          const file = await machineLogFiles.open(...call);
+          const full = Object.assign(new Error('/secret/path'), { code: 'ENOSPC' });
+          return { ...file, sync: () => (isFull ? Promise.reject(full) : file.sync()) };
+        },
+      },
+    );
+    await until(() => host.running.has('vm-1'), 'vm-1 to run');
+    isFull = true;
+    world.put('vm', machine('vm-2'));
+    const told = (): string | undefined => {
+      const statuses = world.written.filter(({ key }) => key.id === 'node-1');
+      return (statuses.at(-1)?.status as NodeStatus | undefined)?.nodeMessage;
+    };
+    await until(() => told()?.includes('(ENOSPC)') === true, 'the fault');
+    expect(told()).not.toContain('/secret');
+    expect(host.running).not.toContain('vm-2');
+    isFull = false;
+    await until(() => host.running.has('vm-2') && told() === '', 'vm-2 to run');
+    expect(streams).toBe(1);
   });
 
   it("puts a pool's failure into its node's entry, on top of what it last observed", async () => {

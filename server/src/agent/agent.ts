@@ -9,10 +9,12 @@ import { create } from '@bufbuild/protobuf';
 import type { Desired, InventoryReport } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import type { Log } from '../log.js';
+import { rest } from '../reconcile/bell.js';
 import type { Clock, Random } from '../reconcile/clock.js';
 import type { Driver, Lookup, Poke } from '../reconcile/driver.js';
 import { FailureLog } from '../reconcile/failure-log.js';
 import { type Finding, Loop } from '../reconcile/loop.js';
+import { LimiError } from '../resource/error.js';
 import { mergeStatus } from '../resource/merge-status.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
@@ -31,6 +33,8 @@ export interface DriverContext {
   readonly nodeId: string;
   readonly poke: Poke;
   readonly lookup: Lookup;
+  /** Why the agent can't do its work, for people; empty when it can. */
+  readonly fault: () => string;
 }
 
 /** What an agent works with. */
@@ -57,6 +61,9 @@ interface Cause {
   readonly untilMs: number;
 }
 
+/** Where what is desired could not be written to disk, that is tried again after this long. */
+const writeAgainMs = 1_000;
+
 /** An agent. */
 export class Agent {
   readonly #options: AgentOptions;
@@ -71,6 +78,8 @@ export class Agent {
   readonly #observed = new Map<string, AnyStatus>();
   /** The traces of the changes that are being brought about; bounded as well. */
   readonly #causes = new Map<string, Cause>();
+  /** Why what is desired can't be written to disk; empty when it can. */
+  #fault = '';
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -79,7 +88,8 @@ export class Agent {
     this.#failures = new FailureLog(log, this.#view);
     const lookup = this.#view;
     const poke: Poke = (key) => this.#loop.poke(key);
-    const drivers = options.drivers({ nodeId: options.nodeId, poke, lookup });
+    const fault = (): string => this.#fault;
+    const drivers = options.drivers({ nodeId: options.nodeId, poke, lookup, fault });
     this.#loop = new Loop({
       drivers,
       lookup,
@@ -95,7 +105,7 @@ export class Agent {
     this.#connection = new Connection({
       ...options,
       outbox: this.#outbox,
-      onDesired: (desired) => this.#take(desired),
+      onDesired: (desired, signal) => this.#take(desired, signal),
       onInventory: (request) => this.#inspector.ask(request),
     });
     const send = (report: InventoryReport): void => this.#outbox.report(report);
@@ -136,13 +146,42 @@ export class Agent {
     this.#loop.poke(key);
   }
 
-  async #take(desired: Desired): Promise<void> {
-    const left = await this.#options.replica.apply(desired);
+  async #take(desired: Desired, signal: AbortSignal): Promise<void> {
+    const left = await this.#writeDown(desired, signal);
     for (const { type, resource, traceparent } of desired.upserts) {
       this.#upsert(type, resource, traceparent);
     }
     for (const key of left) this.#drop(key);
     if (desired.snapshot || left.length > 0) this.#sweeper.ask();
+  }
+
+  /**
+   * Writes a change down, again and again where the disk refuses it: the stream stays, so that the
+   * control plane is told why nothing changes here. Gives the keys that left.
+   */
+  async #writeDown(desired: Desired, signal: AbortSignal): Promise<readonly ResourceKey[]> {
+    const { replica, clock, log } = this.#options;
+    for (;;) {
+      try {
+        const left = await replica.apply(desired);
+        this.#setFault('');
+        return left;
+      } catch (error) {
+        if (error instanceof LimiError || signal.aborted) throw error;
+        if (this.#fault === '') log.error('cannot write down what is desired', { err: error });
+        const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+        this.#setFault(
+          `its agent can't write to its disk what is desired of it (${code}), and nothing changes there until it can; see to its data directory`,
+        );
+        await rest(clock, writeAgainMs, signal);
+      }
+    }
+  }
+
+  #setFault(fault: string): void {
+    if (this.#fault === fault) return;
+    this.#fault = fault;
+    this.#loop.poke({ type: 'node', id: this.#options.nodeId });
   }
 
   #upsert(typeName: string, bytes: Uint8Array, traceparent = ''): void {

@@ -35,8 +35,11 @@ export interface ConnectionOptions {
   readonly agentVersion: string;
   /** A random word of this start of the agent. */
   readonly session: string;
-  /** Takes a change of the desired state; awaited before the next one is read. */
-  readonly onDesired: (desired: Desired) => Promise<void>;
+  /**
+   * Takes a change of the desired state; awaited before the next one is read. The signal says that
+   * the stream has ended.
+   */
+  readonly onDesired: (desired: Desired, signal: AbortSignal) => Promise<void>;
   /** Takes a question; its answer comes by the outbox. */
   readonly onInventory: (request: InventoryRequest) => void;
 }
@@ -109,7 +112,9 @@ export class Connection {
       const responses = this.#options.open(this.#requests(attempt.signal), attempt.signal);
       for await (const { message } of responses) {
         if (message.case === 'welcome') this.#welcome(message.value.heartbeatSeconds);
-        if (message.case === 'desired') await this.#options.onDesired(message.value);
+        if (message.case === 'desired') {
+          await this.#options.onDesired(message.value, attempt.signal);
+        }
         if (message.case === 'inventory') this.#options.onInventory(message.value);
       }
       return closed();

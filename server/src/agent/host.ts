@@ -186,7 +186,7 @@ function makeHost(options: HostAgentOptions, context: DriverContext): Host {
     lookup,
   });
   const drivers = [
-    createNodeDriver({ facts: () => readFacts(options, vms, keeper), log }),
+    createNodeDriver({ facts: () => readFacts(options, vms, keeper), fault: context.fault, log }),
     new DirectoryPoolDriver({ nodeId, disks, pools }),
     images,
     new DirectoryVolumeDriver({ nodeId, disks, pools, usage: vms }),

@@ -14,6 +14,7 @@ import {
 } from '@limiquantix/proto/compute/v1/node_pb.js';
 import type { Log } from '../log.js';
 import type { Driver } from '../reconcile/driver.js';
+import { patched } from '../resource/patched.js';
 
 /** What a host is. */
 export interface NodeFacts {
@@ -26,6 +27,8 @@ export interface NodeFacts {
 export interface NodeDriverOptions {
   /** Reads the facts. Throws when the hypervisor can't be asked. */
   readonly facts: () => Promise<NodeFacts>;
+  /** Why the agent can't do its work, for people; empty when it can. */
+  readonly fault: () => string;
   readonly log: Log;
 }
 
@@ -54,7 +57,10 @@ export function createNodeDriver(
   return {
     type: 'node',
     runsOn: 'node',
-    observe,
+    observe: async () => {
+      const status = await observe();
+      return patched(NodeStatusSchema, status, { nodeMessage: options.fault() });
+    },
     diff: (_node, observed) => ({
       actions: [],
       status: observed,

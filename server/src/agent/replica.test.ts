@@ -104,6 +104,33 @@ describe('Replica', () => {
     await replica.close();
   });
 
+  it('takes a change again that the disk broke off, and keeps what came after it', async () => {
+    const first = await opened();
+    await first.apply(snapshot('a'));
+    await first.close();
+    let isBroken = true;
+    const files: LogFiles = {
+      ...machineLogFiles,
+      async open(...call) {
+        const file = await machineLogFiles.open(...call);
+        const append = async (bytes: Uint8Array): Promise<void> => {
+          await file.append(isBroken ? bytes.subarray(0, 11) : bytes);
+          if (isBroken) throw new Error('ENOSPC');
+        };
+        return { ...file, append };
+      },
+    };
+    const replica = await Replica.open(directory, readId, files);
+    await expect(replica.apply(change(['b'], []))).rejects.toThrow('ENOSPC');
+    isBroken = false;
+    await replica.apply(change(['b'], []));
+    await replica.apply(change(['c'], ['a']));
+    await replica.close();
+    const second = await opened();
+    expect(idsOf(second)).toEqual(['b', 'c']);
+    await second.close();
+  });
+
   it('keeps the file short and readable by its owner only', async () => {
     const replica = await opened();
     await replica.apply(snapshot());

@@ -46,6 +46,8 @@ export class Replica {
   #logBytes = 0;
   #liveBytes = 0;
   #known = false;
+  /** Whether a write failed, so that nobody knows what is at the file's end. */
+  #isTorn = false;
 
   private constructor(directory: string, readId: ReadId, files: LogFiles) {
     this.#directory = directory;
@@ -77,7 +79,8 @@ export class Replica {
 
   /**
    * Takes a change; it is on disk when this returns. Gives the keys that left. Where it can't be
-   * written it throws, and what is desired is as before: the next snapshot says anew what left.
+   * written it throws, and what is desired is as before; the same change may be applied again, and
+   * a snapshot says anew what left.
    */
   async apply(desired: Desired): Promise<readonly ResourceKey[]> {
     if (!desired.snapshot && !this.#known) {
@@ -92,6 +95,7 @@ export class Replica {
       this.#entries.clear();
       for (const [name, entry] of before) this.#entries.set(name, entry);
       [this.#liveBytes, this.#known] = [liveBytes, wasKnown];
+      this.#isTorn = true;
       throw error;
     }
     return [...before].filter(([name]) => !this.#entries.has(name)).map(([, { key }]) => key);
@@ -144,7 +148,7 @@ export class Replica {
     const record = encodeRecord(desired);
     const isLong =
       this.#logBytes + record.length > Math.max(compactBytesMin, this.#liveBytes * compactRatio);
-    if (desired.snapshot || isLong) await this.#rewrite(desired.revision);
+    if (desired.snapshot || isLong || this.#isTorn) await this.#rewrite(desired.revision);
     else await this.#append(record);
   }
 
@@ -162,12 +166,19 @@ export class Replica {
     const record = encodeRecord(create(DesiredSchema, { revision, snapshot: true, upserts }));
     const temporary = `${this.#path}.part`;
     const file = await this.#files.open(temporary, 'empty');
-    await file.append(record);
-    await file.sync();
-    await this.#files.replace(temporary, this.#path);
-    await this.#file?.close();
+    try {
+      await file.append(record);
+      await file.sync();
+      await this.#files.replace(temporary, this.#path);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    const before = this.#file;
     this.#file = file;
     this.#logBytes = record.length;
+    this.#isTorn = false;
+    await before?.close();
   }
 
   get #path(): string {

@@ -88,7 +88,10 @@ export class NodeControlDriver
     });
     const heardMs = heartbeatToWrite(before, observed.lastHeardMs);
     if (heardMs !== undefined) status.lastHeartbeatAt = timestampFromMs(heardMs);
-    if (connected && reported) {
+    if (connected && reported && status.nodeMessage !== '') {
+      status.phase = NodePhase.NOT_READY;
+      status.conditions = notReady('AgentImpaired', status.nodeMessage);
+    } else if (connected && reported) {
       status.phase = NodePhase.READY;
       status.conditions = ready();
     } else if (reported) {
