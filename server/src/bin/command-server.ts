@@ -13,9 +13,10 @@ import {
   storeTlsOptions,
 } from './open-store.js';
 import { openTracing, otlpOption } from './open-tracing.js';
+import { type OvnTlsOptions, readOvnTls } from './tls-files.js';
 import { version } from './version.js';
 
-interface ServerCommandOptions extends StoreTlsOptions {
+interface ServerCommandOptions extends StoreTlsOptions, OvnTlsOptions {
   readonly dataDir: string;
   readonly listen?: readonly string[];
   readonly san?: readonly string[];
@@ -57,6 +58,7 @@ export function serverCommand(cli: Cli): Command {
       advertise: options.advertise,
       northbound: options.ovnNb,
       southbound: options.ovnSb,
+      ovnTls: await readOvnTls(options),
       simulate: options.simulate,
       metricsListen: options.metricsListen,
       load: { requestsMax: options.requestsMax, watchesMax: options.watchesMax },
@@ -96,6 +98,9 @@ function withOptions(command: Command): Command {
     )
     .option('--ovn-nb <remote>', "OVN's northbound: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT")
     .option('--ovn-sb <remote>', "OVN's southbound, where limiquantix doctor looks for lost hosts")
+    .option('--ovn-ca <file>', "OVN: the CA of its databases' certificates, for ssl: remotes")
+    .option('--ovn-cert <file>', 'OVN: our client certificate')
+    .option('--ovn-key <file>', "OVN: that certificate's key")
     .option('--simulate <count>', 'run this many simulated nodes in the process', parseCount(1), 0)
     .option('--write-profile <file>', 'write the profile for clients to this file as well')
     .option(

@@ -45,7 +45,7 @@ import type { Telemetry } from '../telemetry.js';
 import type { Tracing } from '../tracing.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import { createOvsdbClient } from '../wire/ovsdb/client.js';
-import { createDial } from '../wire/ovsdb/endpoint.js';
+import { createDial, type TlsOptions } from '../wire/ovsdb/endpoint.js';
 import { type Northbound, northbound } from '../wire/ovsdb/northbound.js';
 import type { DatabaseSchema } from '../wire/ovsdb/schema.js';
 import { type Southbound, southbound } from '../wire/ovsdb/southbound.js';
@@ -71,6 +71,8 @@ export interface ServerOptions {
   readonly northbound?: string | undefined;
   /** OVN's southbound, for the doctor; not looked at without it. */
   readonly southbound?: string | undefined;
+  /** Whom to trust and who we are at OVN's databases, where their remotes are `ssl:`. */
+  readonly ovnTls?: TlsOptions | undefined;
   /** For tests, in the place of a client of the real northbound. */
   readonly connectNorthbound?: () => OvsdbApi<Northbound>;
   /** Where its state is; a file of SQLite's in the data directory without it. */
@@ -333,12 +335,12 @@ function connectSouthbound(options: ServerOptions): OvsdbApi<Southbound> | undef
 
 /** Connects to a database at one of its remotes, with commas between. */
 function connectOvn<D extends DatabaseSchema>(
-  { clock }: ServerOptions,
+  { clock, ovnTls }: ServerOptions,
   database: D,
   remotes: string,
 ): OvsdbApi<D> {
   const endpoints = remotes.split(',');
-  return createOvsdbClient({ database, endpoints, dial: createDial(), timers: clock });
+  return createOvsdbClient({ database, endpoints, dial: createDial(ovnTls), timers: clock });
 }
 
 /** The URL that clients on this machine use. */

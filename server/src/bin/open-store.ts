@@ -1,11 +1,11 @@
 /** Where an installation's state is, as the command line says it, and how that is opened. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Log } from '../log.js';
 import type { Clock } from '../reconcile/clock.js';
 import type { EtcdTls } from '../store/etcd/client.js';
 import type { Store } from '../store/store.js';
+import { readTlsFiles } from './tls-files.js';
 
 /** A place for state. */
 export type StoreLocation =
@@ -62,11 +62,7 @@ export const storeTlsOptions = (): readonly Option[] => [
 /** Reads the files for TLS; undefined where none is named. */
 export async function readStoreTls(options: StoreTlsOptions): Promise<EtcdTls | undefined> {
   const { storeCa, storeCert, storeKey } = options;
-  if ([storeCa, storeCert, storeKey].every((file) => file === undefined)) return undefined;
-  const read = async (file: string | undefined): Promise<string | undefined> =>
-    file === undefined ? undefined : readFile(file, 'utf8');
-  const [ca, cert, key] = await Promise.all([read(storeCa), read(storeCert), read(storeKey)]);
-  return { ca, cert, key };
+  return readTlsFiles({ ca: storeCa, cert: storeCert, key: storeKey });
 }
 
 /** Opens a store. Throws STORE_LOCKED, STORE_UNAVAILABLE and what else each implementation says. */
