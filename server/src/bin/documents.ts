@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Code } from '@connectrpc/connect';
 import {
   type Document,
+  isAlias,
   isMap,
   isScalar,
   isSeq,
@@ -222,18 +223,29 @@ function contentOf({ file, document, node, lineOf }: At, mistakes: Mistake[]): u
   } catch (error) {
     // The parser's own errors: an alias of nothing, or aliases of aliases without end.
     if (!(error instanceof ReferenceError)) throw error;
-    let wrong: Node = node;
-    visit(document, {
-      Alias(_, alias) {
-        if (alias.resolve(document) !== undefined) return undefined;
-        wrong = alias;
-        return visit.BREAK;
-      },
-    });
+    const wrong = aliasOfNothing(document) ?? node;
     const place = `${file}:${lineOf(wrong)}`;
     mistakes.push({ place, path: '', message: lowerFirst(error.message) });
     return undefined;
   }
+}
+
+/** The first alias before which nothing has its anchor. */
+function aliasOfNothing(document: Document.Parsed): Node | undefined {
+  const anchors = new Set<string>();
+  let found: Node | undefined;
+  visit(document, {
+    Node(_, node) {
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchors.add(node.anchor);
+        return undefined;
+      }
+      if (anchors.has(node.source)) return undefined;
+      found = node;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 function typeOf(word: unknown): ResourceType {
