@@ -11,15 +11,19 @@ import { createTransport } from '../../server/src/bin/resource-client.js';
 import { filesOf, unzip } from '../harness/left-behind.js';
 import { scratchDir } from '../harness/paths.js';
 import { SimulatedInstallation } from '../harness/simulated-installation.js';
+import type { Terraform } from '../harness/terraform.js';
 import { until } from '../harness/wait.js';
 
 jest.setTimeout(180_000);
 
 let installation: SimulatedInstallation;
+let terraform: Terraform;
 /** What configurations write down on purpose: outside of what is searched. */
 const notes = scratchDir('ephemeral-notes');
 beforeAll(async () => {
   installation = await SimulatedInstallation.up(1);
+  // Terraform starts the provider itself: also its end is tried, and what it writes to logs.
+  terraform = await installation.terraform(configuration(join(notes, 'token'), 'true'));
 });
 afterAll(async () => {
   await installation.down();
@@ -67,7 +71,6 @@ async function shortLived(): Promise<string[]> {
 
 test('a token works during a run, is revoked then, and is in nothing that is left', async () => {
   const note = join(notes, 'token');
-  const terraform = await installation.terraform(configuration(note, 'true'));
   const log = join(terraform.dir, 'terraform.log');
   terraform.setEnvironment({ TF_LOG: 'TRACE', TF_LOG_PATH: log });
   const outputs = [
@@ -99,14 +102,13 @@ test('a token works during a run, is revoked then, and is in nothing that is lef
 
 test('a token is revoked at the end of a run that was interrupted', async () => {
   const note = join(notes, 'interrupted');
-  const terraform = await installation.terraform(configuration(note, 'sleep 30'));
+  terraform.write('main.tf', configuration(note, 'sleep 30'));
   const { done, kill } = terraform.begin('apply', '-auto-approve', '-no-color');
   await until('the token is noted', 60_000, async () => (await noted(note)) || undefined);
   expect(await shortLived()).toHaveLength(1);
   kill('SIGINT');
   expect((await done).code).not.toBe(0);
   expect(await shortLived()).toEqual([]);
-  await terraform.destroy();
 });
 
 async function noted(file: string): Promise<boolean> {

@@ -1,11 +1,13 @@
 /**
- * The quickstart in HCL and the one with constructs are the same fleet; `cdktf deploy` brings it up
- * and `cdktf destroy` takes it down. On simulated hosts.
+ * The quickstart in HCL and the one with constructs are the same fleet; `cdktf deploy` brings it up,
+ * with the provider from a filesystem mirror as users have it, and `cdktf destroy` takes it down. On
+ * simulated hosts; all commands but `deploy` attach to one provider.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { AttachedProvider } from '../harness/attached-provider.js';
 import { ControlPlane, freePort } from '../harness/control-plane.js';
 import { emptyImage } from '../harness/empty-image.js';
 import { quickstart, root, scratchDir } from '../harness/paths.js';
@@ -18,15 +20,18 @@ const cdktfTimeoutMs = 180_000;
 const dir = scratchDir('twins');
 const image = join(dir, 'guest.qcow2');
 let controlPlane: ControlPlane;
+let provider: AttachedProvider;
 
 beforeAll(async () => {
   emptyImage(image);
   const port = await freePort();
   controlPlane = new ControlPlane({ dir: join(dir, 'server'), port, args: ['--simulate', '2'] });
   await controlPlane.start();
+  provider = await AttachedProvider.start({ LIMIQUANTIX_PROFILE: controlPlane.profile });
 }, terraformTimeoutMs);
 
 afterAll(async () => {
+  await provider.stop();
   await controlPlane.stop();
   rmSync(dir, { recursive: true });
 });
@@ -53,19 +58,23 @@ test(
     mkdirSync(cwd);
     const app = `tsx ${stackProgram}`;
     writeFileSync(join(cwd, 'cdktf.json'), JSON.stringify({ language: 'typescript', app }));
-    await cdktf(cwd, 'deploy', '--auto-approve', '--outputs-file', 'outputs.json');
+    await cdktf(cwd, {}, 'deploy', '--auto-approve', '--outputs-file', 'outputs.json');
     const outputs = JSON.parse(readFileSync(join(cwd, 'outputs.json'), 'utf8'));
     expect(outputs.quickstart.addresses.web).toBe('10.20.0.10');
     expect(new Set(Object.values(outputs.quickstart.addresses)).size).toBe(3);
-    expect(await cdktf(cwd, 'diff')).toContain('No changes.');
-    expect(await cdktf(cwd, 'destroy', '--auto-approve')).toContain('Destroy complete!');
+    // The program is as it was at `deploy`; to run it again takes longer than all else here.
+    const again = (...args: string[]) => cdktf(cwd, provider.environment, ...args, '--skip-synth');
+    expect(await again('diff')).toContain('No changes.');
+    expect(await again('destroy', '--auto-approve')).toContain('Destroy complete!');
   },
   cdktfTimeoutMs * 2,
 );
 
 function newTerraform(name: string): Terraform {
   const variables = { guest_image: image };
-  return new Terraform({ dir: join(dir, name), profile: controlPlane.profile, variables });
+  const { profile } = controlPlane;
+  const { environment } = provider;
+  return new Terraform({ dir: join(dir, name), profile, environment, variables });
 }
 
 /** The planned values by type and name; terms such as ids, which only apply knows, are left out. */
@@ -99,13 +108,17 @@ async function synthesize(cwd: string): Promise<string> {
 }
 
 /** Runs cdktf's command line; returns what it printed. Fails where cdktf fails. */
-async function cdktf(cwd: string, ...args: string[]): Promise<string> {
+async function cdktf(
+  cwd: string,
+  more: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<string> {
   const rc = join(cwd, 'terraformrc');
   const mirror = makeMirror(join(cwd, 'mirror'));
   writeFileSync(rc, `provider_installation {\n  filesystem_mirror { path = "${mirror}" }\n}\n`);
   const { stdout, stderr } = await promisify(execFile)('cdktf', args, {
     cwd,
-    env: { ...environment(), TF_CLI_CONFIG_FILE: rc },
+    env: { ...environment(), ...more, TF_CLI_CONFIG_FILE: rc },
     maxBuffer: outputBytesMax,
     timeout: cdktfTimeoutMs,
   });

@@ -194,7 +194,8 @@ async function configuration(version: number): Promise<string> {
     const base = await samples.least(shape, n);
     const word = `${reference}var.secrets["s${i}"]}`;
     const withSecret = await withValue(base, secret.chain, word, least);
-    put(typeName, `planted-${i}`, await withValue(withSecret, [...outer, counter], version, least));
+    const whole = await withValue(withSecret, [...outer, counter], version, least);
+    put(typeName, `planted-${i}`, withRunning(whole));
   }
   return JSON.stringify({
     terraform: { required_providers: { limiquantix: { source: 'limiquantix/limiquantix' } } },
@@ -202,6 +203,12 @@ async function configuration(version: number): Promise<string> {
     data: { limiquantix_nodes: { all: {} } },
     resource: resources,
   });
+}
+
+/** Machines of fleets run, so that their secrets go as far as those of machines in use. */
+function withRunning(value: ObjectValue): ObjectValue {
+  const { vm = null } = value;
+  return isObject(vm) ? { ...value, vm: { ...vm, power_state: null } } : value;
 }
 
 /** The beginning of what Terraform evaluates; other texts are taken word for word. */

@@ -38,6 +38,8 @@ export const fieldSamples: Values = {
 export const objectSamples: Readonly<Record<string, Readonly<Record<string, Value>>>> = {
   // A machine that is off changes in no time.
   'limiquantix.compute.v1.VirtualMachine': { power_state: 'stopped' },
+  // Nor do those of a fleet, which are replaced or stopped one after the other otherwise.
+  'limiquantix.compute.v1.VirtualMachineSpec': { power_state: 'stopped' },
   'limiquantix.storage.v1.UploadSource': { size_bytes: 10, sha256: 'a'.repeat(64) },
 };
 

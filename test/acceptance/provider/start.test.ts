@@ -2,7 +2,7 @@
  * The provider as Terraform starts it, a process for each step of a command: this suite proves the
  * handshake over mutual TLS, settings from the environment, files that are found from Terraform's
  * working folder, the provider's end, and that nothing of it stays. Other suites of this folder
- * attach to one process. How it is found in a filesystem mirror is tried by simulate.test.ts.
+ * attach to one process. How it is found in a filesystem mirror: quickstart-twins.test.ts.
  */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
