@@ -12,14 +12,14 @@ import { type Api, ApiError } from '../../provider/src/engine/api.js';
 import type { AnyResource as ProviderResource } from '../../provider/src/engine/fields.js';
 import { resourceShapes } from '../../provider/src/schema/all-shapes.js';
 import type { ResourceShape } from '../../provider/src/schema/resource-shape.js';
-import type { Demand } from '../../server/src/decide/placement.js';
+import { type Demand, noDemand } from '../../server/src/decide/placement.js';
 import type { AnyResource } from '../../server/src/resource/resource.js';
 import { contractTypes } from '../../server/src/resource/type-registry.js';
 import type { Acknowledged } from './acknowledged.js';
 import { type SimulatedChannelOptions, simulatedChannel } from './channel.js';
 import type { Configuration, Declaration } from './declared.js';
 import type { Seams } from './mutations.js';
-import { needOf, needOfEach, noDemand, plus, type RoomWatch, times } from './room.js';
+import { needOf, needOfEach, plus, type RoomWatch, times } from './room.js';
 
 /** What a client works with. */
 export interface ClientOptions extends SimulatedChannelOptions {

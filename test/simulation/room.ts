@@ -9,13 +9,10 @@ import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import type { StoragePool } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
 import type { Volume } from '@limiquantix/proto/storage/v1/volume_pb.js';
 import { candidateOf, demandOf } from '../../server/src/decide/candidates.js';
-import type { Demand } from '../../server/src/decide/placement.js';
+import { type Demand, noDemand } from '../../server/src/decide/placement.js';
 import { wholeSpecOf } from '../../server/src/decide/whole-spec.js';
 import type { Medium } from './medium.js';
 import type { WorldModel } from './world-model.js';
-
-/** Nothing. */
-export const noDemand: Demand = { vcpus: 0, memoryMib: 0 };
 
 /** The sum of two. */
 export const plus = (a: Demand, b: Demand): Demand => ({

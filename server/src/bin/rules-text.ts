@@ -1,14 +1,15 @@
 /** The contract's rules for a field in words. Pure. */
-import { type DescField, getOption, hasOption, type Message, ScalarType } from '@bufbuild/protobuf';
+import { type DescField, type Message, ScalarType } from '@bufbuild/protobuf';
 import {
   type FieldRules,
   field as rulesOption,
 } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
+import { optionOf } from '@limiquantix/proto/binary/option.js';
 
 /** What a field's value must be; each rule in words. */
 export function rulesText(field: DescField): string[] {
-  if (!hasOption(field, rulesOption)) return [];
-  const rules = getOption(field, rulesOption);
+  const rules = optionOf(field, rulesOption);
+  if (rules === undefined) return [];
   return [...textsOf(rules), ...rules.cel.map(({ message }) => message)].filter(Boolean);
 }
 

@@ -6,7 +6,7 @@ import { LimiError } from '../resource/error.js';
 import { demandOf } from './candidates.js';
 import type { Capacity } from './capacity.js';
 import { indexOf, type MachineOf, replicasOf } from './fleet-machine.js';
-import type { Demand } from './placement.js';
+import { type Demand, noDemand } from './placement.js';
 import { wholeSpecOf } from './whole-spec.js';
 
 /** Reasons that are told. */
@@ -63,7 +63,7 @@ export function growthByNode(question: {
     if (nodeId === '' || index >= replicasOf(fleet) || vm.deletionRequestedAt !== undefined)
       continue;
     const more = difference(demandOf(machineOf(index).spec), demandOfVm(vm));
-    growth.set(nodeId, sumOf([growth.get(nodeId) ?? nothing, more]));
+    growth.set(nodeId, sumOf([growth.get(nodeId) ?? noDemand, more]));
   }
   return growth;
 }
@@ -86,12 +86,10 @@ export function difference(after: Demand, before: Demand): Demand {
   return { vcpus: after.vcpus - before.vcpus, memoryMib: after.memoryMib - before.memoryMib };
 }
 
-const nothing: Demand = { vcpus: 0, memoryMib: 0 };
-
 /** What a machine needs as it is. */
 export function demandOfVm(vm: VirtualMachine): Demand {
   const spec = wholeSpecOf(vm);
-  return spec === undefined ? nothing : demandOf(spec);
+  return spec === undefined ? noDemand : demandOf(spec);
 }
 
 /** What several need together. */

@@ -7,7 +7,7 @@ import { demandOf } from './candidates.js';
 import { demandOfVm } from './fleet-shortfall.js';
 import type { Judged, JudgeInput } from './judge.js';
 import { constraintsFor, placeMachine } from './place-machine.js';
-import { type Candidate, type Constraints, type Demand, judgeNode } from './placement.js';
+import { type Candidate, type Constraints, type Demand, judgeNode, noDemand } from './placement.js';
 import {
   freeOf,
   outgrown,
@@ -40,11 +40,9 @@ export function judgePlacement(input: JudgeInput<VirtualMachine>): Judged {
   return { nodeId: '', reasons, shortfalls: [], warnings: [{ path: 'spec.placement', message }] };
 }
 
-const nothing: Demand = { vcpus: 0, memoryMib: 0 };
-
 /** Whether a node would take the machine if only it were small enough. */
 const isOpen = (node: Candidate, constraints: Constraints): boolean =>
-  judgeNode(node, nothing, constraints).kind === 'for';
+  judgeNode(node, noDemand, constraints).kind === 'for';
 
 /** What is too much for every one of the nodes that would take the machine. */
 function missing(demand: Demand, open: readonly Candidate[], planned: number): Shortfall[] {
@@ -96,7 +94,7 @@ function shortfall(of: {
 
 /** A machine stays on its node while it grows: it must fit there. */
 function judgeGrowth(after: Demand, node: Candidate, previous: VirtualMachine | undefined): Judged {
-  const before = previous === undefined ? nothing : demandOfVm(previous);
+  const before = previous === undefined ? noDemand : demandOfVm(previous);
   const shortfalls = outgrown({ before, after }, node);
   return { nodeId: node.id, reasons: [`${node.name}: it is there`], shortfalls, warnings: [] };
 }

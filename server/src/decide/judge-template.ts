@@ -16,8 +16,9 @@ import { type MachineOf, machinesOf } from './fleet-machine.js';
 import { growthOf } from './fleet-quota.js';
 import { growthByNode, sumOf } from './fleet-shortfall.js';
 import type { Judged, JudgeInput } from './judge.js';
-import type { Demand } from './placement.js';
+import { type Demand, noDemand } from './placement.js';
 import { type Amounts, isLimited, plus, shortfallsOf } from './quota.js';
+import { freeOf, type Quantity, quantities } from './vm-growth.js';
 
 interface Follower {
   readonly fleet: VmFleet;
@@ -90,11 +91,6 @@ function follow(
   }
 }
 
-const quantities = [
-  { name: 'memory_mib', key: 'memoryMib', unit: 'MiB of memory', path: 'spec.vm.memory.size_mib' },
-  { name: 'vcpus', key: 'vcpus', unit: 'vCPUs', path: 'spec.vm.cpu.cores' },
-] as const;
-
 const nodesShownMax = 4;
 
 function roomShortfalls(
@@ -105,12 +101,13 @@ function roomShortfalls(
   for (const { fleet, machineOf } of followers) {
     const members = membersOf(fleet, { lookup });
     for (const [nodeId, more] of growthByNode({ fleet, members, machineOf })) {
-      growth.set(nodeId, sumOf([growth.get(nodeId) ?? { vcpus: 0, memoryMib: 0 }, more]));
+      growth.set(nodeId, sumOf([growth.get(nodeId) ?? noDemand, more]));
     }
   }
   const names = followers.map(({ fleet }) => fleet.name).join(', ');
-  return quantities.flatMap(({ name, key, unit, path }) => {
-    const short = [...growth].flatMap(([nodeId, more]) => lackOf(capacity, nodeId, more, key));
+  return quantities.flatMap((quantity) => {
+    const { name, unit } = quantity;
+    const short = [...growth].flatMap(([nodeId, more]) => lackOf(capacity, nodeId, more, quantity));
     const [worst, ...rest] = short.sort((a, b) => b.missing - a.missing);
     if (worst === undefined) return [];
     const shown = [worst, ...rest].slice(0, nodesShownMax).map(({ text }) => `${text} ${unit}`);
@@ -119,14 +116,16 @@ function roomShortfalls(
       `machines of ${names} would outgrow their nodes: ` +
       `${shown.join('; ')}${more}; ask for less, or free the nodes`;
     const { requested, available } = worst;
+    const path = quantity.path.replace(/^spec/, 'spec.vm');
     return [{ kind: ShortfallKind.CAPACITY, quantity: name, requested, available, path, message }];
   });
 }
 
-function lackOf(capacity: Capacity, nodeId: string, more: Demand, key: keyof Demand) {
+function lackOf(capacity: Capacity, nodeId: string, more: Demand, quantity: Quantity) {
+  const { key } = quantity;
   const node = capacity.candidate(nodeId);
   if (node === undefined || more[key] <= 0) return [];
-  const free = Math.max(0, node.capacity[key] - node.used[key]);
+  const free = freeOf(node, quantity);
   const missing = more[key] - free;
   if (missing <= 0) return [];
   const text = `${node.name} has ${free} left, and they need ${more[key]} more`;

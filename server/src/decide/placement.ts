@@ -11,6 +11,9 @@ export interface Demand {
   readonly memoryMib: number;
 }
 
+/** The demand of nothing. */
+export const noDemand: Demand = { vcpus: 0, memoryMib: 0 };
+
 /** What keeps machines away from a node that don't bear it. */
 export interface Taint {
   readonly key: string;

@@ -5,7 +5,7 @@ import { Code } from '@connectrpc/connect';
 import type { VirtualMachine } from '@limiquantix/proto/compute/v1/vm_pb.js';
 import { ShortfallKind, type ShortfallSchema } from '@limiquantix/proto/resource/v1/resource_pb.js';
 import { LimiError } from '../resource/error.js';
-import { demandOfVm } from './fleet-shortfall.js';
+import { demandOfVm, difference } from './fleet-shortfall.js';
 import type { Candidate, Demand } from './placement.js';
 
 /** A machine that has a node and asks for more of it. */
@@ -42,10 +42,8 @@ export function growthOfVm(
 
 /** How much more of its node it asks for. */
 export function moreOf({ before, after }: Growth): Demand {
-  return {
-    vcpus: Math.max(0, after.vcpus - before.vcpus),
-    memoryMib: Math.max(0, after.memoryMib - before.memoryMib),
-  };
+  const { vcpus, memoryMib } = difference(after, before);
+  return { vcpus: Math.max(0, vcpus), memoryMib: Math.max(0, memoryMib) };
 }
 
 /** A shortfall with its place and words. */
@@ -88,11 +86,7 @@ export function outgrown({ before, after }: Omit<Growth, 'nodeId'>, node: Candid
 
 /** Throws FAILED_PRECONDITION where the node lacks something for it; `node` counts the machine. */
 export function refuseOutgrown(growth: Growth, node: Candidate): void {
-  const { before } = growth;
-  const used = {
-    vcpus: node.used.vcpus - before.vcpus,
-    memoryMib: node.used.memoryMib - before.memoryMib,
-  };
+  const used = difference(node.used, growth.before);
   const violations = outgrown(growth, { ...node, used });
   const [first] = violations;
   if (first === undefined) return;

@@ -6,6 +6,7 @@
 import type { BackendObject, Deviation, Inspected } from '../decide/backend-object.js';
 import { LimiError } from '../resource/error.js';
 import type { AnyResource, ResourceKey } from '../resource/resource.js';
+import { wordOfAction } from './action-word.js';
 import {
   type Driver,
   hasInventory,
@@ -111,16 +112,11 @@ async function differenceOf(
     const observed = await driver.observe(resource, lookup);
     const { actions } = driver.diff(resource, observed, lookup);
     if (actions.length === 0) return undefined;
-    return `is not as wanted; still to do: ${[...new Set(actions.map(wordOf))].join(', ')}`;
+    const words = new Set(actions.map((action) => wordOfAction(action).replaceAll('-', ' ')));
+    return `is not as wanted; still to do: ${[...words].join(', ')}`;
   } catch (error) {
     return textOf(error);
   }
-}
-
-/** An action by its own word, such as `define`. */
-function wordOf(action: unknown): string {
-  const { kind, what } = action as { readonly kind?: unknown; readonly what?: unknown };
-  return String(kind ?? what ?? 'a step').replaceAll('-', ' ');
 }
 
 /** What of an error may be told: a LimiError's own text, nothing of others. */

@@ -9,6 +9,7 @@ import type { ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import { noTelemetry, type Telemetry } from '../telemetry.js';
 import { type Facts, noTracing, type Tracing } from '../tracing.js';
+import { wordOfAction } from './action-word.js';
 import type { Clock, Random } from './clock.js';
 import { type Driver, hasTriggers, type Lookup } from './driver.js';
 import type { FailureLog, Subject } from './failure-log.js';
@@ -191,9 +192,9 @@ export class Loop {
         const rest = difference.actions.length === 0 ? undefined : restMs;
         return { kind: 'done', againAfterMs: rest ?? difference.againAfterMs };
       }
-      failures.acted(subject, difference.actions.map(nameOfAction));
+      failures.acted(subject, difference.actions.map(wordOfAction));
       for (const action of difference.actions) {
-        const work = { name: `apply ${nameOfAction(action)}` };
+        const work = { name: `apply ${wordOfAction(action)}` };
         await tracing.within(work, () => driver.apply(resource, action, lookup));
       }
     }
@@ -232,10 +233,3 @@ const nameOf = ({ type, id }: ResourceKey): string => `${type}/${id}`;
 
 const observing = { name: 'observe' };
 const removing = { name: 'remove' };
-
-/** An action's own word, such as `define`. */
-function nameOfAction(action: unknown): string {
-  if (typeof action === 'string') return action;
-  const { kind } = action as { readonly kind?: unknown };
-  return typeof kind === 'string' ? kind : 'change';
-}

@@ -16,7 +16,7 @@ import {
 import type { RolloutSteps } from '../../decide/fleet-rollout.js';
 import { demandOfVm, difference, missingOn, sumOf } from '../../decide/fleet-shortfall.js';
 import { placeMachine, stillFits } from '../../decide/place-machine.js';
-import type { Demand } from '../../decide/placement.js';
+import { type Demand, noDemand } from '../../decide/placement.js';
 import type { Lookup } from '../../reconcile/driver.js';
 
 /** What the rooms are found with. */
@@ -129,7 +129,7 @@ export class FleetRooms {
       const nodeId = vm.status?.nodeId ?? '';
       // Those that are changed at once grow beside each other.
       const own = difference(demandOf(wanted.spec), demandOfVm(vm));
-      const more = sumOf([growth.get(nodeId) ?? nothing, own]);
+      const more = sumOf([growth.get(nodeId) ?? noDemand, own]);
       const missing = missingOn(nodeId, more, this.#options.capacity);
       if (missing !== undefined) {
         return { change, hindrance: `${vm.name} has no room to grow: ${missing}` };
@@ -140,5 +140,3 @@ export class FleetRooms {
     return { change };
   }
 }
-
-const nothing: Demand = { vcpus: 0, memoryMib: 0 };
