@@ -28,7 +28,6 @@ beforeAll(async () => {
 });
 afterAll(() => receiver.stop());
 beforeEach(() => receiver.spans.splice(0));
-afterEach(() => installation.down());
 
 const words = { user: 'w0rd-in-user-data', vnc: 'vnc-w0rd' };
 const web = (memoryMib: number): string =>
@@ -46,10 +45,7 @@ async function up(args: readonly string[], environment: Record<string, string>):
   terraform.setEnvironment(environment);
 }
 
-const traced = (): [string[], Record<string, string>] => [
-  ['--otlp-endpoint', receiver.endpoint],
-  { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint },
-];
+const traced = (): Record<string, string> => ({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint });
 
 /** The trace that a change of the machine belongs to, when all is told of it that names say. */
 function traceOf(
@@ -78,46 +74,8 @@ function wayTo(trace: readonly ReceivedSpan[], name: string): string[] {
   return way;
 }
 
-const create = 'limiquantix.compute.v1.VirtualMachineService/CreateVirtualMachine';
-
-test('an apply is one trace from the provider to libvirt, with no secret in it', async () => {
-  await up(...traced());
-  await terraform.apply();
-  const names = ['libvirt create', 'disk clone', 'ovsdb transact'];
-  const trace = await traceOf('CreateVirtualMachine', names);
-  if (process.env['SHOW'] !== undefined) process.stdout.write(`${drawTrace(trace)}\n`);
-  const [first, ...more] = trace.filter(({ parentId }) => parentId === '');
-  expect(more).toEqual([]);
-  expect(first).toMatchObject({
-    service: 'terraform-provider-limiquantix',
-    name: 'ApplyResourceChange',
-    facts: { 'terraform.type': 'limiquantix_vm' },
-  });
-  const toServer = ['ApplyResourceChange', create, create];
-  expect(wayTo(trace, 'store commit')).toEqual([...toServer, 'store commit']);
-  const toAgent = [...toServer, 'reconcile vm', 'apply define'];
-  expect(wayTo(trace, 'libvirt defineXml')).toEqual([...toAgent, 'libvirt defineXml']);
-  const toDisk = [...toServer, 'reconcile volume', 'apply clone'];
-  expect(wayTo(trace, 'disk clone')).toEqual([...toDisk, 'disk clone']);
-  const toPort = [...toServer, 'reconcile port'];
-  expect(wayTo(trace, 'ovsdb transact').slice(0, toPort.length)).toEqual(toPort);
-  for (const span of trace) {
-    const parent = trace.find((one) => one.spanId === span.parentId);
-    expect(span.endedNs).toBeGreaterThanOrEqual(span.beganNs);
-    if (parent !== undefined && parent.service === span.service) {
-      expect(span.beganNs).toBeGreaterThanOrEqual(parent.beganNs);
-    }
-  }
-  const token = (
-    JSON.parse(readFileSync(installation.controlPlane.profile, 'utf8')) as { token: string }
-  ).token;
-  expect([words.user, words.vnc, token].filter((word) => receiver.text.includes(word))).toEqual([]);
-});
-
-test('what the control plane does for a fleet is in the trace of its apply, and streams say why they ended', async () => {
-  const [args, environment] = traced();
-  installation = await SimulatedInstallation.up(1, args);
-  const fleet = `
+/** A fleet of two, whose machines are made by the control plane. */
+const fleet = `
 ${template({ name: 'worker', memoryMib: 64 })}
 resource "limiquantix_vm_fleet" "workers" {
   name        = "workers"
@@ -125,79 +83,129 @@ resource "limiquantix_vm_fleet" "workers" {
   template_id = limiquantix_vm_template.worker.id
 }
 `;
-  terraform = await installation.terraform(base + fleet);
-  terraform.setEnvironment(environment);
-  await terraform.apply();
-  const trace = await traceOf('CreateVmFleet', ['libvirt create', 'disk clone'], 'workers');
-  const call = 'limiquantix.compute.v1.VmFleetService/CreateVmFleet';
-  const toServer = ['ApplyResourceChange', call, call];
-  expect(wayTo(trace, 'libvirt defineXml').slice(0, 4)).toEqual([...toServer, 'reconcile vm']);
-  expect(wayTo(trace, 'disk clone').slice(0, 4)).toEqual([...toServer, 'reconcile volume']);
-  const made = trace.filter(({ name }) => name === 'libvirt defineXml');
-  expect(made).toHaveLength(2);
-  const watch = await until('the watch of the apply is told', waitMs, async () =>
-    receiver.spans.find(({ name }) => name.endsWith('/WatchVmFleets')),
-  );
-  expect(watch.facts['limiquantix.stream.end']).toBe('client gone');
+
+const create = 'limiquantix.compute.v1.VirtualMachineService/CreateVirtualMachine';
+
+describe('where provider and control plane record', () => {
+  beforeAll(() => up(['--otlp-endpoint', receiver.endpoint], traced()));
+  afterAll(() => installation.down());
+
+  test('an apply is one trace from the provider to libvirt, with no secret in it', async () => {
+    await terraform.apply();
+    const names = ['libvirt create', 'disk clone', 'ovsdb transact'];
+    const trace = await traceOf('CreateVirtualMachine', names);
+    if (process.env['SHOW'] !== undefined) process.stdout.write(`${drawTrace(trace)}\n`);
+    const [first, ...more] = trace.filter(({ parentId }) => parentId === '');
+    expect(more).toEqual([]);
+    expect(first).toMatchObject({
+      service: 'terraform-provider-limiquantix',
+      name: 'ApplyResourceChange',
+      facts: { 'terraform.type': 'limiquantix_vm' },
+    });
+    const toServer = ['ApplyResourceChange', create, create];
+    expect(wayTo(trace, 'store commit')).toEqual([...toServer, 'store commit']);
+    const toAgent = [...toServer, 'reconcile vm', 'apply define'];
+    expect(wayTo(trace, 'libvirt defineXml')).toEqual([...toAgent, 'libvirt defineXml']);
+    const toDisk = [...toServer, 'reconcile volume', 'apply clone'];
+    expect(wayTo(trace, 'disk clone')).toEqual([...toDisk, 'disk clone']);
+    const toPort = [...toServer, 'reconcile port'];
+    expect(wayTo(trace, 'ovsdb transact').slice(0, toPort.length)).toEqual(toPort);
+    for (const span of trace) {
+      const parent = trace.find((one) => one.spanId === span.parentId);
+      expect(span.endedNs).toBeGreaterThanOrEqual(span.beganNs);
+      if (parent !== undefined && parent.service === span.service) {
+        expect(span.beganNs).toBeGreaterThanOrEqual(parent.beganNs);
+      }
+    }
+    const token = (
+      JSON.parse(readFileSync(installation.controlPlane.profile, 'utf8')) as { token: string }
+    ).token;
+    expect([words.user, words.vnc, token].filter((word) => receiver.text.includes(word))).toEqual(
+      [],
+    );
+  });
+
+  test('what the control plane does for a fleet is in the trace of its apply, and streams say why they ended', async () => {
+    terraform.write('main.tf', base + web(64) + fleet);
+    await terraform.apply();
+    const trace = await traceOf('CreateVmFleet', ['libvirt create', 'disk clone'], 'workers');
+    const call = 'limiquantix.compute.v1.VmFleetService/CreateVmFleet';
+    const toServer = ['ApplyResourceChange', call, call];
+    expect(wayTo(trace, 'libvirt defineXml').slice(0, 4)).toEqual([...toServer, 'reconcile vm']);
+    expect(wayTo(trace, 'disk clone').slice(0, 4)).toEqual([...toServer, 'reconcile volume']);
+    const made = trace.filter(({ name }) => name === 'libvirt defineXml');
+    expect(made).toHaveLength(2);
+    const watch = await until('the watch of the apply is told', waitMs, async () =>
+      receiver.spans.find(({ name }) => name.endsWith('/WatchVmFleets')),
+    );
+    expect(watch.facts['limiquantix.stream.end']).toBe('client gone');
+  });
+
+  test('what Terraform and the command line were started in is gone on with', async () => {
+    terraform.setEnvironment({ TRACEPARENT: traceparent });
+    const other = machine({ name: 'other', memoryMib: 64 });
+    terraform.write('main.tf', base + web(64) + fleet + other);
+    await terraform.apply();
+    const trace = await traceOf('CreateVirtualMachine', ['libvirt create'], 'other');
+    expect(trace[0]?.traceId).toBe(traceId);
+    const outer = trace.filter(({ parentId }) => parentId === spanId);
+    expect(new Set(outer.map(({ service }) => service))).toEqual(
+      new Set(['terraform-provider-limiquantix']),
+    );
+    receiver.spans.length = 0;
+    await installation.commandIn(traced(), 'vm', 'stop', 'other', '--force');
+    const stop = await traceOf('StopVirtualMachine', ['libvirt destroy'], 'other');
+    expect(wayTo(stop, 'libvirt destroy').slice(0, 4)).toEqual([
+      'limiquantix vm',
+      'limiquantix.compute.v1.VirtualMachineService/StopVirtualMachine',
+      'limiquantix.compute.v1.VirtualMachineService/StopVirtualMachine',
+      'reconcile vm',
+    ]);
+  });
 });
 
-test('what Terraform and the command line were started in is gone on with', async () => {
-  const [args, environment] = traced();
-  await up(args, { ...environment, TRACEPARENT: traceparent });
-  await terraform.apply();
-  const trace = await traceOf('CreateVirtualMachine', ['libvirt create']);
-  expect(trace[0]?.traceId).toBe(traceId);
-  const outer = trace.filter(({ parentId }) => parentId === spanId);
-  expect(new Set(outer.map(({ service }) => service))).toEqual(
-    new Set(['terraform-provider-limiquantix']),
-  );
-  receiver.spans.length = 0;
-  await installation.commandIn(environment, 'vm', 'stop', 'web', '--force');
-  const stop = await traceOf('StopVirtualMachine', ['libvirt destroy']);
-  expect(wayTo(stop, 'libvirt destroy').slice(0, 4)).toEqual([
-    'limiquantix vm',
-    'limiquantix.compute.v1.VirtualMachineService/StopVirtualMachine',
-    'limiquantix.compute.v1.VirtualMachineService/StopVirtualMachine',
-    'reconcile vm',
-  ]);
-});
+describe('where nobody records', () => {
+  beforeAll(async () => {
+    await up(['--log-level', 'debug'], {});
+    receiver.spans.length = 0;
+  });
+  afterAll(() => installation.down());
 
-test('where nobody records, a trace is passed on to the records and the log, and none is made up', async () => {
-  await up(['--log-level', 'debug'], {});
-  receiver.spans.length = 0;
-  await terraform.apply();
-  const events = async () => installation.list<AuditEvent>('audit_event');
-  expect((await events()).map(({ spec }) => spec?.traceparent)).toEqual(
-    (await events()).map(() => ''),
-  );
-  terraform.setEnvironment({ TRACEPARENT: traceparent });
-  terraform.write('main.tf', base + web(128));
-  await terraform.apply();
-  const updated = (await events()).find(({ spec }) => spec?.method === 'UpdateVirtualMachine');
-  expect(updated?.spec?.traceparent).toBe(traceparent);
-  const log = readFileSync(join(installation.controlPlane.log), 'utf8');
-  const lines = log
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  const about = { name: 'web', type: 'vm', id: updated?.spec?.resourceId, traceId };
-  expect(lines).toContainEqual(
-    expect.objectContaining({
-      ...about,
-      level: 'info',
-      msg: 'a call was answered',
-      method: 'limiquantix.compute.v1.VirtualMachineService/UpdateVirtualMachine',
-      requestId: expect.stringMatching(/^[0-9a-f]{12}-\d+$/),
-      actor: 'user:admin',
-    }),
-  );
-  // By the agent's loop, which the trace reached with the change.
-  expect(lines).toContainEqual(
-    expect.objectContaining({
-      ...about,
-      msg: 'reconciling',
-      actions: expect.arrayContaining(['define']),
-    }),
-  );
-  expect(receiver.spans).toEqual([]);
+  test('a trace is passed on to the records and the log, and none is made up', async () => {
+    await terraform.apply();
+    const events = async () => installation.list<AuditEvent>('audit_event');
+    expect((await events()).map(({ spec }) => spec?.traceparent)).toEqual(
+      (await events()).map(() => ''),
+    );
+    terraform.setEnvironment({ TRACEPARENT: traceparent });
+    terraform.write('main.tf', base + web(128));
+    await terraform.apply();
+    const updated = (await events()).find(({ spec }) => spec?.method === 'UpdateVirtualMachine');
+    expect(updated?.spec?.traceparent).toBe(traceparent);
+    const log = readFileSync(join(installation.controlPlane.log), 'utf8');
+    const lines = log
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const about = { name: 'web', type: 'vm', id: updated?.spec?.resourceId, traceId };
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        ...about,
+        level: 'info',
+        msg: 'a call was answered',
+        method: 'limiquantix.compute.v1.VirtualMachineService/UpdateVirtualMachine',
+        requestId: expect.stringMatching(/^[0-9a-f]{12}-\d+$/),
+        actor: 'user:admin',
+      }),
+    );
+    // By the agent's loop, which the trace reached with the change.
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        ...about,
+        msg: 'reconciling',
+        actions: expect.arrayContaining(['define']),
+      }),
+    );
+    expect(receiver.spans).toEqual([]);
+  });
 });
