@@ -27,6 +27,7 @@ import {
   type NodeFiles,
 } from '../../server/src/drivers/libvirt/node-files.js';
 import type { VmAction } from '../../server/src/drivers/libvirt/observed.js';
+import type { Accelerator } from '../../server/src/drivers/libvirt/plan.js';
 import { VmDriver } from '../../server/src/drivers/libvirt/vm-driver.js';
 import type { Clock } from '../../server/src/reconcile/clock.js';
 import type { Lookup } from '../../server/src/reconcile/driver.js';
@@ -54,6 +55,8 @@ export interface Backend {
   /** Where the pool's directory is. */
   readonly folder: string;
   readonly connect: LibvirtConnect;
+  /** What guests run on, where drivers need not try it once more, which takes them seconds. */
+  readonly accelerator?: Accelerator;
   /** Makes the file of a volume. */
   makeDisk(path: string): Promise<void>;
   /** A guest's process dies. */
@@ -91,7 +94,7 @@ export async function realBackend(): Promise<Backend> {
   const daemon = await startLibvirtd(OPEN_VSWITCH);
   const startedMs = Date.now();
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  return {
+  const backend: Backend = {
     name: 'real',
     folder: daemon.folder,
     clock: {
@@ -115,6 +118,10 @@ export async function realBackend(): Promise<Backend> {
     pass: (ms) => wait(ms / SPEED),
     stop: () => daemon.stop(),
   };
+  const { driver } = new VmWorld(backend);
+  const accelerator = await driver.accelerator();
+  await driver.close();
+  return { ...backend, accelerator };
 }
 
 /** Calls that change something, for faults. */
@@ -331,7 +338,9 @@ export class VmWorld implements Lookup {
   }
 
   #makeDriver(): VmDriver {
+    const { accelerator } = this.backend;
     return new VmDriver({
+      ...(accelerator !== undefined && { accelerator }),
       connect: async () => this.#faulty(await this.backend.connect()),
       clock: this.backend.clock,
       poke: () => undefined,

@@ -49,6 +49,8 @@ export interface VmDriverOptions {
   /** Whether the datapath fills in checksums that guests leave out; the userspace one does not. */
   readonly checksumOffload: () => boolean;
   readonly bridge: string;
+  /** What guests run on here, where that is known; without it, it is found out by trying. */
+  readonly accelerator?: Accelerator;
   /** QEMU's cache mode for disks; `none` without it. */
   readonly cacheMode?: string;
 }
@@ -70,8 +72,9 @@ export class VmDriver
   #accelerator: Promise<Accelerator> | undefined;
 
   constructor(options: VmDriverOptions) {
-    const { connect, clock } = options;
+    const { connect, clock, accelerator } = options;
     this.#options = options;
+    if (accelerator !== undefined) this.#accelerator = Promise.resolve(accelerator);
     this.#session = new LibvirtSession({
       connect,
       clock,
