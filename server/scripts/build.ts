@@ -27,7 +27,8 @@ const lateBuiltins: Plugin = {
     }));
     onLoad({ filter: /.*/, namespace: 'late-builtin' }, ({ path }) => ({
       contents: [
-        `const all = process.getBuiltinModule(${JSON.stringify(path)});`,
+        // An older Node lacks some; whoever needs one of those says so.
+        `const all = process.getBuiltinModule(${JSON.stringify(path)}) ?? {};`,
         'export default all;',
         `export const { ${plainNamesOf(path).join(', ')} } = all;`,
       ].join('\n'),

@@ -1,4 +1,5 @@
 /** Everything that is measured, by suite. To add one is to add a row. */
+import { benchCommands } from './commands.js';
 import { benchFleet } from './fleet.js';
 import { benchHandshake } from './handshake.js';
 import { benchLab } from './lab.js';
@@ -27,6 +28,12 @@ export const suites: readonly Suite[] = [
     about: "the provider's start, to the line that Terraform waits for",
     takes: '10 s',
     run: benchHandshake,
+  },
+  {
+    name: 'commands',
+    about: 'processor time of starting commands: help, version, explain, get, completion',
+    takes: '30 s',
+    run: benchCommands,
   },
   {
     name: 'placement',

@@ -10,17 +10,7 @@ import type { Random } from '../reconcile/clock.js';
 import { LimiError } from '../resource/error.js';
 import { type Caller, callerOf, nameOfCaller } from './caller.js';
 import { connectionOf } from './connection.js';
-
-/** How much users may have in flight. */
-export interface LoadLimits {
-  /** Requests that are answered once. */
-  readonly requestsMax: number;
-  /** Watches and calls that wait for something. */
-  readonly watchesMax: number;
-}
-
-/** The limits when nothing is said. */
-export const loadLimitsDefault: LoadLimits = { requestsMax: 512, watchesMax: 4096 };
+import type { LoadLimits } from './load-limits.js';
 
 /** Bounds of the other lanes, together for requests and streams of each. */
 const agentsMax = 8192;

@@ -15,7 +15,8 @@ import { silentLog } from '../log.js';
 import { VirtualClock } from '../reconcile/virtual-clock.js';
 import { createAuth } from './auth.js';
 import { parseListenAddress } from './listen.js';
-import { Load, loadLimitsDefault } from './load.js';
+import { Load } from './load.js';
+import { loadLimitsDefault } from './load-limits.js';
 import { startApiServer } from './server.js';
 import { startTestInstallation, type TestInstallation } from './test-installation.js';
 

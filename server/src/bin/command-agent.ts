@@ -1,11 +1,12 @@
-/** `limiquantix agent`: the agent of this host; it joins first where it has not joined. */
+/**
+ * `limiquantix agent`: the agent of this host; it joins first where it has not joined. Only what it
+ * takes; what an agent is made of is loaded when it runs.
+ */
 import { Command } from 'commander';
-import { readIdentity } from '../agent/identity.js';
 import type { Cli } from './cli.js';
 import { aborted, logLevelOption } from './command-server.js';
-import { startAgent } from './compose-agent.js';
 import { systemClock, systemRandom } from './effects.js';
-import { createLog, type LogLevel } from './log.js';
+import type { LogLevel } from './log-levels.js';
 import { openTracing, otlpOption } from './open-tracing.js';
 import { version } from './version.js';
 
@@ -40,6 +41,11 @@ export function agentCommand(cli: Cli): Command {
     .addOption(otlpOption())
     .addOption(logLevelOption())
     .action(async (options: AgentCommandOptions) => {
+      const [{ startAgent }, { readIdentity }, { createLog }] = await Promise.all([
+        import('./compose-agent.js'),
+        import('../agent/identity.js'),
+        import('./log.js'),
+      ]);
       const log = createLog({
         level: options.logLevel,
         isTerminal: cli.stderr.isTerminal,

@@ -1,10 +1,13 @@
-/** `limiquantix server`: the control plane, with simulated nodes if wanted. */
+/**
+ * `limiquantix server`: the control plane, with simulated nodes if wanted. Only what it takes; what
+ * a server is made of is loaded when it runs.
+ */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { loadLimitsDefault } from '../api/load.js';
+import { loadLimitsDefault } from '../api/load-limits.js';
 import { type Cli, collect, parseCount } from './cli.js';
-import { type RunningServer, startServer } from './compose-server.js';
+import type { RunningServer } from './compose-server.js';
 import { systemClock, systemRandom } from './effects.js';
-import { createLog, type LogLevel, logLevels } from './log.js';
+import { type LogLevel, logLevels } from './log-levels.js';
 import {
   parseStoreLocation,
   readStoreTls,
@@ -41,6 +44,10 @@ export function serverCommand(cli: Cli): Command {
   const command = withOptions(new Command('server').description('run the control plane'));
   for (const option of storeTlsOptions()) command.addOption(option);
   return command.action(async (options: ServerCommandOptions) => {
+    const [{ startServer }, { createLog }] = await Promise.all([
+      import('./compose-server.js'),
+      import('./log.js'),
+    ]);
     const log = createLog({
       level: options.logLevel,
       isTerminal: cli.stderr.isTerminal,

@@ -5,6 +5,7 @@
 import pino from 'pino';
 import type { Log, LogFields } from '../log.js';
 import { LimiError } from '../resource/error.js';
+import type { LogLevel } from './log-levels.js';
 
 /** How a log is made. */
 export interface LogOptions {
@@ -15,12 +16,6 @@ export interface LogOptions {
   /** What each line says besides. */
   readonly base?: LogFields;
 }
-
-/** The levels, the most talkative first. */
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
-
-/** A level: lines below it are dropped. */
-export type LogLevel = (typeof logLevels)[number];
 
 /** Makes the log of a process. */
 export function createLog(options: LogOptions): Log {
