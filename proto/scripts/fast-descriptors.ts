@@ -32,8 +32,8 @@ const changes: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['\nfunction addFile(proto, reg) {', '\nexport function addFile(proto, reg) {'],
     ['const file = {\n        kind: "file",', 'const file = adopt({\n        kind: "file",'],
     [
-      'return `file ${proto.name}`;\n        },\n    };',
-      'return `file ${proto.name}`;\n        },\n    });',
+      `return \`file \${proto.name}\`;\n        },\n    };`,
+      `return \`file \${proto.name}\`;\n        },\n    });`,
     ],
     ...['message', 'enum', 'service'].flatMap((kind) => [
       [
