@@ -80,7 +80,7 @@ build: ## Bundle what ships: the limiquantix command and the Terraform provider
 
 check: ## Types, lint and format
 	tsc -p . && tsc -p constructs && tsc -p examples
-	biome check .
+	biome check --error-on-warnings .
 	npm run --silent docs --workspace provider -- --check
 	npm run --silent docs --workspace server -- --check
 	terraform fmt -check -recursive examples
