@@ -107,7 +107,7 @@ simulate: ready ## Simulate faults on virtual time: SEED=… STEPS=… repeats a
 fuzz: ready ## Try decoders with broken input; TARGET=name,… SEED=n SECONDS=n INPUT=file
 	@TARGET=$(TARGET) SEED=$(SEED) SECONDS=$(SECONDS) INPUT=$(INPUT) tsx test/fuzz/main.ts
 
-prove: ## Try everything that is tried with chance for long: an hour and a half, of one processor
+prove: ## Try everything that is tried with chance for long: an hour and a half of processors
 	@$(MAKE) --no-print-directory fuzz SECONDS=600
 	@$(MAKE) --no-print-directory simulate COUNT=5000 STEPS=40
 
