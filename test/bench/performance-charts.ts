@@ -29,6 +29,13 @@ interface Spec {
 const machines = 'virtual machines';
 const nodes = 'nodes';
 
+const stateGrows =
+  'Terraform writes a state in a file whole after each resource, which grows with the square of their count (ADR 000019).';
+const planIsTerraforms =
+  "Three quarters of a plan's processor time are Terraform's own (ADR 000019).";
+const guestsTakeTheirTime =
+  'A simulated guest takes 0.3 s to shut down, and Terraform removes ten resources at a time (`-parallelism`); a fleet shuts down more at once.';
+
 /** By file name, in the page's order. */
 export const charts: Readonly<Record<string, Spec>> = {
   memory: {
@@ -109,21 +116,21 @@ export const charts: Readonly<Record<string, Spec>> = {
     x: machines,
     y: 'time (s)',
     lines: terraformLines('apply'),
-    about: terraform('apply', 'An apply that makes'),
+    about: terraform('apply', 'An apply that makes', stateGrows),
   },
   plan: {
     title: 'terraform plan without a change',
     x: machines,
     y: 'time (s)',
     lines: terraformLines('noop_plan'),
-    about: terraform('noop_plan', 'A plan that finds nothing to do for'),
+    about: terraform('noop_plan', 'A plan that finds nothing to do for', planIsTerraforms),
   },
   destroy: {
     title: 'terraform destroy',
     x: machines,
     y: 'time (s)',
     lines: terraformLines('destroy'),
-    about: terraform('destroy', 'A destroy of'),
+    about: terraform('destroy', 'A destroy of', `${stateGrows} ${guestsTakeTheirTime}`),
   },
 };
 
@@ -136,12 +143,12 @@ function terraformLines(step: string): Spec['lines'] {
   ];
 }
 
-function terraform(step: string, what: string): Spec['about'] {
+function terraform(step: string, what: string, why: string): Spec['about'] {
   return (curve) => {
     const [, fleet] = ends(curve(`one_fleet_${step}`));
     const [, single] = ends(curve(`fleet_${step}`));
     const [, remote] = ends(curve(`remote_fleet_${step}`));
-    return `${what} ${count(fleet.at)} machines as one \`limiquantix_vm_fleet\` takes ${said(fleet)}, as many empty \`terraform_data\` ${round(fleet.floor)} s; ${count(single.at)} single \`limiquantix_vm\` take ${said(single)}, with the state in a remote backend ${said(remote)}. Terraform writes a state in a file whole after each resource, which grows with the square of their count (ADR 000019).`;
+    return `${what} ${count(fleet.at)} machines as one \`limiquantix_vm_fleet\` takes ${said(fleet)}, as many empty \`terraform_data\` ${round(fleet.floor)} s; ${count(single.at)} single \`limiquantix_vm\` take ${said(single)}, with the state in a remote backend ${said(remote)}. ${why}`;
   };
 }
 

@@ -1,7 +1,7 @@
 /** Files of results: a line about the run and its machine, then one for each figure. */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { cpus, loadavg, release, totalmem } from 'node:os';
+import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Measured } from './measure.js';
 
@@ -9,6 +9,9 @@ import type { Measured } from './measure.js';
 export const resultsFolder = 'bench-results';
 /** The run that `docs/performance.md` is made of, which is. */
 export const publishedResults = 'docs/performance/results.jsonl';
+
+/** So long is looked at how busy the machine is. */
+const msOfLook = 1_000;
 
 /** A run and the machine that it was on. */
 export interface RunFacts {
@@ -19,7 +22,7 @@ export interface RunFacts {
   readonly memoryGib: number;
   readonly node: string;
   readonly kernel: string;
-  /** The load of the last minute when the run began: 0 is a quiet machine. */
+  /** How many processors other work kept busy when the run began: 0 is a quiet machine. */
   readonly load: number;
 }
 
@@ -75,6 +78,23 @@ function factsOf(): RunFacts {
     memoryGib: Math.round(totalmem() / 1024 ** 3),
     node: process.version,
     kernel: release(),
-    load: Number((loadavg()[0] ?? 0).toFixed(1)),
+    load: Number(busyProcessors().toFixed(1)),
   };
 }
+
+/** How many processors are busy, looked at for a second in which this process does nothing. */
+function busyProcessors(): number {
+  const sum = (): { readonly all: number; readonly idle: number } => {
+    const times = cpus().map((one) => one.times);
+    const idle = times.reduce((total, time) => total + time.idle, 0);
+    const all = times.reduce((total, time) => total + Object.values(time).reduce(plus, 0), 0);
+    return { all, idle };
+  };
+  const before = sum();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, msOfLook);
+  const after = sum();
+  const all = after.all - before.all;
+  return all === 0 ? 0 : (1 - (after.idle - before.idle) / all) * cpus().length;
+}
+
+const plus = (a: number, b: number): number => a + b;

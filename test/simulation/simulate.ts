@@ -1,7 +1,7 @@
 /**
- * `make simulate`: bundles the simulator and runs it with the arguments. Many seeds are shared out to
- * a process for each processor, some at a time, so that what happens is told meanwhile and no process
- * grows for hours. Ends with 1 where a seed failed.
+ * `make simulate`: bundles the simulator and runs it with the arguments. Many seeds are shared out
+ * to a process for each processor, some at a time, so that what happens is told meanwhile and no
+ * process grows for hours. Ends with 1 where a seed failed.
  */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
