@@ -26,6 +26,7 @@ const outputBytesMax = 256 * 1024 * 1024;
  */
 const regressions: readonly (readonly [seed: number, steps: number, what: string])[] = [
   [179, 16, 'a machine was not asked again when another one made room by shrinking'],
+  [20_001_963, 40, 'a machine was not asked again when a heartbeat that was late had come'],
 ];
 
 /** What the simulator tells of a seed. */

@@ -10,3 +10,6 @@ export interface NodeLinks {
   /** Whether the node has said that nothing of a resource under deletion is left on it. */
   isRemoved(nodeId: string, key: ResourceKey): boolean;
 }
+
+/** Why a node isn't ready whose agent is not heard of. */
+export const AGENT_SILENT = 'AgentSilent';

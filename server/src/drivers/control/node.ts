@@ -25,7 +25,7 @@ import type { ViewChange } from '../../reconcile/loop.js';
 import { patched } from '../../resource/patched.js';
 import { notReady, ready } from '../../resource/ready.js';
 import type { ResourceKey } from '../../resource/resource.js';
-import type { NodeLinks } from './node-links.js';
+import { AGENT_SILENT, type NodeLinks } from './node-links.js';
 
 /** `last_heartbeat_at` is written at most this often. */
 const heartbeatWriteMs = 60_000;
@@ -96,7 +96,7 @@ export class NodeControlDriver
       status.conditions = ready();
     } else if (reported) {
       status.phase = NodePhase.NOT_READY;
-      status.conditions = notReady('AgentSilent', 'its agent is not heard of');
+      status.conditions = notReady(AGENT_SILENT, 'its agent is not heard of');
     } else {
       status.phase = NodePhase.PENDING;
       status.conditions = notReady('NotJoined', 'no agent has joined under this name yet');

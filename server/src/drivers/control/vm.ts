@@ -36,7 +36,7 @@ import type { ViewChange } from '../../reconcile/loop.js';
 import { patched } from '../../resource/patched.js';
 import { readyOf } from '../../resource/ready.js';
 import type { AnyResource, ResourceKey } from '../../resource/resource.js';
-import type { NodeLinks } from './node-links.js';
+import { AGENT_SILENT, type NodeLinks } from './node-links.js';
 
 /** What the driver works with. */
 export interface VmDriverOptions {
@@ -77,7 +77,7 @@ export class VmControlDriver
     const nodeId = vm.status?.nodeId ?? '';
     if (nodeId !== '') {
       this.#waiting.delete(vm.id);
-      return this.#placedOn(nodeId);
+      return this.#placedOn(nodeId, lookup);
     }
     return { placement: this.#place(vm, lookup), nodeConnected: true };
   }
@@ -103,7 +103,7 @@ export class VmControlDriver
 
   judge(vm: VirtualMachine, lookup: Lookup): VirtualMachineStatus | undefined {
     const nodeId = vm.status?.nodeId ?? '';
-    return nodeId === '' ? undefined : this.diff(vm, this.#placedOn(nodeId), lookup).status;
+    return nodeId === '' ? undefined : this.diff(vm, this.#placedOn(nodeId, lookup), lookup).status;
   }
 
   async apply(): Promise<void> {
@@ -156,8 +156,15 @@ export class VmControlDriver
     }
   }
 
-  #placedOn(nodeId: string): Observed {
-    return { placement: undefined, nodeConnected: this.#options.links.isConnected(nodeId) };
+  /**
+   * A node counts as lost once that is stored: who is judged between a late heartbeat and the next
+   * one would not be asked again, for nothing of the node changes.
+   */
+  #placedOn(nodeId: string, lookup: Lookup): Observed {
+    const node = lookup.get<Node>('node', nodeId);
+    const isSilent = node === undefined || silence(node) !== '';
+    const nodeConnected = !isSilent || this.#options.links.isConnected(nodeId);
+    return { placement: undefined, nodeConnected };
   }
 
   #place(vm: VirtualMachine, lookup: Lookup): Placement {
@@ -185,7 +192,8 @@ export class VmControlDriver
   #onNode({ key, resource, previous }: ViewChange, lookup: Lookup): ResourceKey[] {
     const now = resource as Node | undefined;
     const before = previous as Node | undefined;
-    const samePhase = now?.status?.phase === before?.status?.phase;
+    const samePhase =
+      now?.status?.phase === before?.status?.phase && silence(now) === silence(before);
     const sameRoom =
       now?.etag === before?.etag &&
       now?.status?.memory?.totalMib === before?.status?.memory?.totalMib;
@@ -213,6 +221,12 @@ export class VmControlDriver
 function isKept(vm: VirtualMachine, key: ResourceKey, { owner }: AnyResource): boolean {
   const disk = key.type === 'volume' ? wholeSpecOf(vm)?.disks[owner?.device ?? ''] : undefined;
   return disk?.source.case === 'volume' && disk.source.value.keep;
+}
+
+/** That a node's agent is not heard of, as it is stored; empty when it is. */
+function silence(node: Node | undefined): string {
+  const reason = readyOf(node?.status?.conditions)?.reason ?? '';
+  return reason === AGENT_SILENT ? reason : '';
 }
 
 /** Whether a machine that has its node is judged by what changed of a volume or a port. */
