@@ -115,6 +115,11 @@ export class AgentHub {
     return state !== undefined && this.#options.clock.nowMs() < state.heardMs + this.#leaseMs;
   }
 
+  /** Whether the node's agent has a stream, by which it can be asked for something. */
+  canAsk(nodeId: string): boolean {
+    return this.#nodes.get(nodeId)?.session !== undefined;
+  }
+
   /** When the node's agent was last heard of, in milliseconds since 1970; 0 for never. */
   lastHeardMs(nodeId: string): number {
     return this.#nodes.get(nodeId)?.heardMs ?? 0;

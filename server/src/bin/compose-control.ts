@@ -144,7 +144,7 @@ function followAll({ view, types }: ApiContext, follow: (change: ViewChange) => 
 
 /** What the drivers know of the agents: the hub's knowledge, and what an operator forced. */
 function linksOf(parts: {
-  readonly hub: Pick<AgentHub, 'isConnected' | 'lastHeardMs' | 'isRemoved'>;
+  readonly hub: Pick<AgentHub, 'canAsk' | 'isConnected' | 'lastHeardMs' | 'isRemoved'>;
   readonly forced: { has(id: string): boolean };
   readonly view: View;
 }): NodeLinks {
@@ -154,7 +154,8 @@ function linksOf(parts: {
     lastHeardMs: (nodeId) => hub.lastHeardMs(nodeId),
     isRemoved: (nodeId, key) =>
       hub.isRemoved(nodeId, key) ||
-      forced.has(key.id) ||
+      // Who can be asked is: a record that is gone at once would leave what is on a healthy host.
+      (forced.has(key.id) && !hub.canAsk(nodeId)) ||
       // A node that was removed has nothing any more that anybody could ask for.
       view.get('node', nodeId) === undefined,
   };
