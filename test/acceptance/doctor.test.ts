@@ -11,7 +11,7 @@ import {
   StoragePoolSchema,
   StoragePoolSpecSchema,
 } from '@limiquantix/proto/storage/v1/storage_pool_pb.js';
-import { systemClock } from '../../server/src/bin/effects.js';
+import { newId, systemClock } from '../../server/src/bin/effects.js';
 import { createTransport, ResourceClient } from '../../server/src/bin/resource-client.js';
 import { domainNameOf, marksXml } from '../../server/src/drivers/libvirt/domain-xml.js';
 import { externalIdsOf } from '../../server/src/drivers/ovn/identity.js';
@@ -39,7 +39,7 @@ const patient: Clock = {
 };
 const lost = randomUUID();
 /** The id of a node that doesn't exist. */
-const lostNode = randomUUID().replace(/-4/, '-7');
+const lostNode = newId();
 let commandLine: CommandLine;
 let client: ResourceClient;
 let base: Base;

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newId } from '../../server/src/bin/effects.js';
 import { domainNameOf, marksXml } from '../../server/src/drivers/libvirt/domain-xml.js';
 import type { LabNodeStatus } from '../../server/src/lab/lab.js';
 import { formatXml } from '../../server/src/wire/libvirt/xml.js';
@@ -58,7 +59,7 @@ export async function plant(fleet: Fleet, twin: Guest): Promise<Planted> {
     ...marks.map((mark) => `external_ids:${mark}`),
   );
   await plantPool(fleet, host, poolId);
-  const nodeId = randomUUID().replace(/-4/, '-7');
+  const nodeId = newId();
   const sbctl = [`--db=unix:${central.southboundSocket}`, 'chassis-add', nodeId];
   await runCommand('ovn-sbctl', [...sbctl, 'geneve', '192.0.2.99']);
   return { host, vmId, volumeId, portId, poolId, nodeId };
