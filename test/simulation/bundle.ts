@@ -6,6 +6,12 @@ import { root } from '../harness/paths.js';
 /** Where the bundle is. */
 export const simulatorBundle = join(root, '.build', 'simulate.mjs');
 
+/** Node's flags for it, and itself. It makes much garbage, which is collected less often so. */
+export const simulatorFlags = [
+  ...['--enable-source-maps', '--max-semi-space-size=32'],
+  simulatorBundle,
+] as const;
+
 /** Makes the bundle anew. */
 export async function bundleSimulator(): Promise<void> {
   await build({

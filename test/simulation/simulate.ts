@@ -5,9 +5,8 @@
  */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { bundleSimulator, simulatorBundle } from './bundle.js';
+import { bundleSimulator, simulatorFlags } from './bundle.js';
 
-const nodeFlags = ['--enable-source-maps', '--max-semi-space-size=32', simulatorBundle];
 /** Seeds of one process. */
 const seedsAtOnce = 250;
 
@@ -23,7 +22,7 @@ process.exitCode = count <= seedsAtOnce ? await run(given) : await runMany();
 
 /** One process of the simulator; resolves with its exit code. */
 function run(words: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [...nodeFlags, ...words], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [...simulatorFlags, ...words], { stdio: 'inherit' });
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
 

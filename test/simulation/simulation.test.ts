@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { bundleSimulator, simulatorBundle } from './bundle.js';
+import { bundleSimulator, simulatorFlags } from './bundle.js';
 import { mutations } from './mutations.js';
 
 const firstSeed = Number(process.env['SIMULATE_SEED'] ?? Date.now() % 2 ** 30);
@@ -42,9 +42,6 @@ jest.setTimeout(3_000_000);
 process.stderr.write(`simulation: SIMULATE_SEED=${firstSeed}\n`);
 beforeAll(bundleSimulator);
 
-/** Less collecting of garbage: a run makes much of it. */
-const nodeFlags = ['--enable-source-maps', '--max-semi-space-size=32'];
-
 async function simulate(
   seed: number,
   count: number,
@@ -53,7 +50,7 @@ async function simulate(
 ): Promise<Told[]> {
   const words = [`--seed=${seed}`, `--count=${count}`, `--steps=${stepCount}`, '--json', ...more];
   const options = { maxBuffer: outputBytesMax };
-  const flags = [...nodeFlags, simulatorBundle, ...words];
+  const flags = [...simulatorFlags, ...words];
   // Its exit code says that a seed failed, which is in what it tells as well.
   const { stdout } = await promisify(execFile)(process.execPath, flags, options).catch(
     (error: { readonly stdout: string; readonly stderr: string; readonly code?: number }) => {

@@ -38,6 +38,7 @@ import type { OpenStream } from './connection.js';
 import { machineLogFiles } from './log-files.js';
 import { createNodeDriver } from './node-facts.js';
 import { Replica } from './replica.js';
+import { logFilesWith } from './test-log-files.js';
 
 const clock: Clock = {
   nowMs: () => Date.now(),
@@ -298,14 +299,12 @@ describe('Agent', () => {
         ...host.drivers(),
         createNodeDriver({ facts, fault, log: silentLog }) as unknown as Driver,
       ],
-      {
-        ...machineLogFiles,
-        async open(...call) {
-          const file = await machineLogFiles.open(...call);
+      logFilesWith(({ sync }) => ({
+        sync() {
           const full = Object.assign(new Error('/secret/path'), { code: 'ENOSPC' });
-          return { ...file, sync: () => (isFull ? Promise.reject(full) : file.sync()) };
+          return isFull ? Promise.reject(full) : sync();
         },
-      },
+      })),
     );
     await until(() => host.running.has('vm-1'), 'vm-1 to run');
     isFull = true;

@@ -15,6 +15,7 @@ import type { Driver, Lookup, Poke } from '../reconcile/driver.js';
 import { FailureLog } from '../reconcile/failure-log.js';
 import { type Finding, Loop } from '../reconcile/loop.js';
 import { LimiError } from '../resource/error.js';
+import { nameOf } from '../resource/key-name.js';
 import { mergeStatus } from '../resource/merge-status.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { ResourceType, TypeRegistry } from '../resource/type-registry.js';
@@ -248,8 +249,4 @@ export class Agent {
     const { nodeId, clock } = this.#options;
     return mergeStatus(type, { current, observed, nodeId, nowMs: clock.nowMs() });
   }
-}
-
-function nameOf(key: ResourceKey): string {
-  return `${key.type}/${key.id}`;
 }

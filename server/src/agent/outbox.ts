@@ -9,6 +9,7 @@ import {
   type Observation,
   ObservationSchema,
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
+import { nameOf } from '../resource/key-name.js';
 import type { ResourceKey } from '../resource/resource.js';
 
 /** The agent's outgoing observations. */
@@ -72,8 +73,4 @@ export class Outbox {
     }
     return taken;
   }
-}
-
-function nameOf(key: ResourceKey): string {
-  return `${key.type}/${key.id}`;
 }

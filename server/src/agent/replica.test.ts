@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { DesiredSchema } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { VolumeSchema } from '@limiquantix/proto/storage/v1/volume_pb.js';
-import { type LogFiles, machineLogFiles } from './log-files.js';
 import { Replica } from './replica.js';
+import { logFilesWith } from './test-log-files.js';
 
 const volume = (id: string, name = 'data', description = '') => ({
   type: 'volume',
@@ -87,14 +87,9 @@ describe('Replica', () => {
     await first.apply(snapshot('a', 'b'));
     await first.close();
     let isBroken = true;
-    const files: LogFiles = {
-      ...machineLogFiles,
-      async open(...call) {
-        const file = await machineLogFiles.open(...call);
-        const sync = () => (isBroken ? Promise.reject(new Error('EIO')) : file.sync());
-        return { ...file, sync };
-      },
-    };
+    const files = logFilesWith(({ sync }) => ({
+      sync: () => (isBroken ? Promise.reject(new Error('EIO')) : sync()),
+    }));
     const replica = await Replica.open(directory, readId, files);
     await expect(replica.apply(change(['c'], ['a']))).rejects.toThrow('EIO');
     await expect(replica.apply(snapshot('b'))).rejects.toThrow('EIO');
@@ -109,17 +104,12 @@ describe('Replica', () => {
     await first.apply(snapshot('a'));
     await first.close();
     let isBroken = true;
-    const files: LogFiles = {
-      ...machineLogFiles,
-      async open(...call) {
-        const file = await machineLogFiles.open(...call);
-        const append = async (bytes: Uint8Array): Promise<void> => {
-          await file.append(isBroken ? bytes.subarray(0, 11) : bytes);
-          if (isBroken) throw new Error('ENOSPC');
-        };
-        return { ...file, append };
+    const files = logFilesWith(({ append }) => ({
+      async append(bytes) {
+        await append(isBroken ? bytes.subarray(0, 11) : bytes);
+        if (isBroken) throw new Error('ENOSPC');
       },
-    };
+    }));
     const replica = await Replica.open(directory, readId, files);
     await expect(replica.apply(change(['b'], []))).rejects.toThrow('ENOSPC');
     isBroken = false;

@@ -16,6 +16,7 @@ import {
 } from '@limiquantix/proto/agent/v1/agent_service_pb.js';
 import { fromBinary, toBinary } from '@limiquantix/proto/binary/codec.js';
 import { LimiError } from '../resource/error.js';
+import { nameOf } from '../resource/key-name.js';
 import type { ResourceKey, TypeName } from '../resource/resource.js';
 import { type LogFile, type LogFiles, machineLogFiles } from './log-files.js';
 
@@ -188,10 +189,6 @@ export class Replica {
 
 function asMessage({ key, resource }: ReplicaEntry): DesiredResource {
   return create(DesiredResourceSchema, { type: key.type, resource });
-}
-
-function nameOf(key: ResourceKey): string {
-  return `${key.type}/${key.id}`;
 }
 
 function encodeRecord(desired: Desired): Uint8Array {

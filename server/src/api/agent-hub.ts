@@ -18,6 +18,7 @@ import type { Cancel, Clock } from '../reconcile/clock.js';
 import type { Lookup } from '../reconcile/driver.js';
 import type { ViewChange } from '../reconcile/loop.js';
 import { LimiError } from '../resource/error.js';
+import { nameOf } from '../resource/key-name.js';
 import type { AnyResource, AnyStatus, ResourceKey } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
 import { AgentSession } from './agent-session.js';
@@ -239,10 +240,6 @@ export class AgentHub {
 }
 
 const none: ReadonlySet<string> = new Set();
-
-function nameOf(key: ResourceKey): string {
-  return `${key.type}/${key.id}`;
-}
 
 function unknownNode(): LimiError {
   return new LimiError({

@@ -27,6 +27,7 @@ import { Bell, rest } from '../reconcile/bell.js';
 import type { Cancel, Clock } from '../reconcile/clock.js';
 import type { Lookup } from '../reconcile/driver.js';
 import { LimiError } from '../resource/error.js';
+import { nameOf } from '../resource/key-name.js';
 import type { AnyResource, ResourceKey } from '../resource/resource.js';
 import type { TypeRegistry } from '../resource/type-registry.js';
 import { type Question, Questions } from './questions.js';
@@ -254,10 +255,6 @@ export class AgentSession {
 
 function response(init: MessageInitShape<typeof ConnectResponseSchema>): ConnectResponse {
   return create(ConnectResponseSchema, init);
-}
-
-function nameOf(key: Pick<ResourceKey, 'type' | 'id'>): string {
-  return `${key.type}/${key.id}`;
 }
 
 function noHello(): LimiError {

@@ -2,6 +2,7 @@
  * What backends hold, in words that all of them share: one object each, with the resource that it
  * belongs to where it is ours. Drivers tell it, `inventory.ts` compares it with intent. Pure.
  */
+import { nameOf } from '../resource/key-name.js';
 import type { ResourceKey, TypeName } from '../resource/resource.js';
 
 /** Something that a backend holds. */
@@ -57,5 +58,5 @@ export function foreignObject(object: Named & { readonly detail?: string }): Bac
 /** The resources that objects belong to, each once. */
 export function keysOf(objects: readonly BackendObject[]): ResourceKey[] {
   const own = objects.filter(({ id }) => id !== '');
-  return [...new Map(own.map(({ type, id }) => [`${type}/${id}`, { type, id }])).values()];
+  return [...new Map(own.map(({ type, id }) => [nameOf({ type, id }), { type, id }])).values()];
 }

@@ -8,6 +8,7 @@ import { traceIdOf } from '@limiquantix/proto/trace/traceparent.js';
 import { operationOn } from '../decide/operation.js';
 import type { Log, LogFields } from '../log.js';
 import { LimiError } from '../resource/error.js';
+import { nameOf } from '../resource/key-name.js';
 import type { Lookup } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey } from '../resource/resource.js';
 
@@ -43,7 +44,7 @@ export class FailureLog {
   /** Logs a failure, unless the key's last one was the same. */
   failed(subject: Subject, error: unknown): void {
     const { key, resource } = subject;
-    const name = `${key.type}/${key.id}`;
+    const name = nameOf(key);
     const text = `${resource.generation} ${error instanceof Error ? error.message : String(error)}`;
     const isKnown = this.#told.get(name) === text;
     this.#told.delete(name);
@@ -61,7 +62,7 @@ export class FailureLog {
 
   /** Forgets a key's failure: it is all right again, or gone. */
   recovered(key: ResourceKey): void {
-    this.#told.delete(`${key.type}/${key.id}`);
+    this.#told.delete(nameOf(key));
   }
 
   #fieldsOf({ key, resource, cause }: Subject): LogFields {

@@ -5,6 +5,7 @@
  * same path as an event.
  */
 import type { Message } from '@bufbuild/protobuf';
+import { nameOf } from '../resource/key-name.js';
 import type { ViewChange } from '../resource/lookup.js';
 import type { AnyResource, ResourceKey, TypeName } from '../resource/resource.js';
 import { noTelemetry, type Telemetry } from '../telemetry.js';
@@ -228,8 +229,6 @@ export class Loop {
 interface WorkSubject extends Subject {
   readonly resource: AnyResource;
 }
-
-const nameOf = ({ type, id }: ResourceKey): string => `${type}/${id}`;
 
 const observing = { name: 'observe' };
 const removing = { name: 'remove' };

@@ -3,6 +3,7 @@
  * work, a backoff for those that failed and timers for those that shall be looked at again. It
  * knows no driver.
  */
+import { nameOf } from '../resource/key-name.js';
 import type { ResourceKey } from '../resource/resource.js';
 import type { Cancel, Clock, Random } from './clock.js';
 
@@ -99,7 +100,7 @@ export class WorkQueue {
   }
 
   #slot(key: ResourceKey): Slot {
-    const name = `${key.type}/${key.id}`;
+    const name = nameOf(key);
     let slot = this.#slots.get(name);
     if (slot === undefined) {
       slot = { key, state: 'idle', failures: 0, timer: undefined, dueMs: 0 };
@@ -132,7 +133,7 @@ export class WorkQueue {
       const waitMs = result.kind === 'failed' ? this.#backoffMs(slot) : result.againAfterMs;
       if (dirty) this.add(slot.key);
       else if (waitMs !== undefined) this.#later(slot, waitMs);
-      else this.#slots.delete(`${slot.key.type}/${slot.key.id}`);
+      else this.#slots.delete(nameOf(slot.key));
     }
     this.#pump();
     if (this.#working > 0 || this.#head < this.#ready.length) return;

@@ -73,8 +73,8 @@ export interface TypeRegistry {
 
 /** The registry of some types. */
 function createTypeRegistry(rows: readonly ResourceRow[]): TypeRegistry {
-  const types = rows.map((row) => new LateType(row));
-  const byName = new Map<TypeName, ResourceType>(types.map((type) => [type.type, type]));
+  const types = rows.map(lateType);
+  const byName = new Map(types.map((type) => [type.type, type]));
   const byMessage = new Map(rows.map(({ typeName }, at) => [typeName, types[at]]));
   return {
     types,
@@ -99,58 +99,41 @@ export function writeMethodsOf({ methods, label }: ResourceType): WriteMethods {
 }
 
 /** A type whose descriptors are looked at when they are asked for, and then kept. */
-class LateType implements ResourceType {
-  readonly type: TypeName;
-  readonly plural: string;
-  readonly label: string;
-  readonly scope: 'project' | 'installation';
-  readonly isShared: boolean;
-  readonly readiness: 'condition' | 'stored';
-  readonly columns: readonly string[];
-  readonly message: DescMessage;
-  readonly service: DescService;
-  readonly #isReadOnly: boolean;
-  #header: ResourceType['header'] | undefined;
-  #spec: DescMessage | undefined;
-  #status: DescMessage | undefined;
-  #methods: StandardMethods | undefined;
+function lateType({ typeName: _, isReadOnly, ...facts }: ResourceRow): ResourceType {
+  const { message, service } = facts;
+  const header = once(() => ({
+    name: numberOf(message, 'name'),
+    revision: numberOf(message, 'revision'),
+    etag: numberOf(message, 'etag'),
+  }));
+  const spec = once(() => messageOf(message, 'spec'));
+  const status = once(() => messageOf(message, 'status'));
+  const methods = once(() => findMethods(message, service, isReadOnly));
+  return {
+    ...facts,
+    label: facts.type.replaceAll('_', ' '),
+    get header() {
+      return header();
+    },
+    get spec() {
+      return spec();
+    },
+    get status() {
+      return status();
+    },
+    get methods() {
+      return methods();
+    },
+  };
+}
 
-  constructor(row: ResourceRow) {
-    this.type = row.type;
-    this.plural = row.plural;
-    this.label = row.type.replaceAll('_', ' ');
-    this.scope = row.scope;
-    this.isShared = row.isShared;
-    this.readiness = row.readiness;
-    this.columns = row.columns;
-    this.message = row.message;
-    this.service = row.service;
-    this.#isReadOnly = row.isReadOnly;
-  }
-
-  get header(): ResourceType['header'] {
-    this.#header ??= {
-      name: numberOf(this.message, 'name'),
-      revision: numberOf(this.message, 'revision'),
-      etag: numberOf(this.message, 'etag'),
-    };
-    return this.#header;
-  }
-
-  get spec(): DescMessage {
-    this.#spec ??= messageOf(this.message, 'spec');
-    return this.#spec;
-  }
-
-  get status(): DescMessage {
-    this.#status ??= messageOf(this.message, 'status');
-    return this.#status;
-  }
-
-  get methods(): StandardMethods {
-    this.#methods ??= findMethods(this.message, this.service, this.#isReadOnly);
-    return this.#methods;
-  }
+/** Makes a value when it is asked for first. */
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** The types of the contract that this build was made with. */

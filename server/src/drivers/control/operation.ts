@@ -19,6 +19,7 @@ import {
 } from '../../decide/operation.js';
 import type { Difference, Driver, Lookup, SupportsTriggers } from '../../reconcile/driver.js';
 import type { ViewChange } from '../../reconcile/loop.js';
+import { nameOf } from '../../resource/key-name.js';
 import { patched } from '../../resource/patched.js';
 import { failed, notReady, ready } from '../../resource/ready.js';
 import type { ResourceKey } from '../../resource/resource.js';
@@ -107,8 +108,6 @@ export class OperationControlDriver
     if (followers?.size === 0) this.#followers.delete(name);
   }
 }
-
-const nameOf = ({ type, id }: ResourceKey): string => `${type}/${id}`;
 
 type Described = Pick<OperationStatus, 'phase' | 'conditions'> & Partial<OperationStatus>;
 

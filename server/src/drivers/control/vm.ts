@@ -162,8 +162,8 @@ export class VmControlDriver
    */
   #placedOn(nodeId: string, lookup: Lookup): Observed {
     const node = lookup.get<Node>('node', nodeId);
-    const isSilent = node === undefined || silence(node) !== '';
-    const nodeConnected = !isSilent || this.#options.links.isConnected(nodeId);
+    const isHeard = node !== undefined && !isSilent(node);
+    const nodeConnected = isHeard || this.#options.links.isConnected(nodeId);
     return { placement: undefined, nodeConnected };
   }
 
@@ -193,7 +193,7 @@ export class VmControlDriver
     const now = resource as Node | undefined;
     const before = previous as Node | undefined;
     const samePhase =
-      now?.status?.phase === before?.status?.phase && silence(now) === silence(before);
+      now?.status?.phase === before?.status?.phase && isSilent(now) === isSilent(before);
     const sameRoom =
       now?.etag === before?.etag &&
       now?.status?.memory?.totalMib === before?.status?.memory?.totalMib;
@@ -223,11 +223,9 @@ function isKept(vm: VirtualMachine, key: ResourceKey, { owner }: AnyResource): b
   return disk?.source.case === 'volume' && disk.source.value.keep;
 }
 
-/** That a node's agent is not heard of, as it is stored; empty when it is. */
-function silence(node: Node | undefined): string {
-  const reason = readyOf(node?.status?.conditions)?.reason ?? '';
-  return reason === AGENT_SILENT ? reason : '';
-}
+/** Whether a node's agent is not heard of, as it is stored. */
+const isSilent = (node: Node | undefined): boolean =>
+  readyOf(node?.status?.conditions)?.reason === AGENT_SILENT;
 
 /** Whether a machine that has its node is judged by what changed of a volume or a port. */
 function isForUsers({ key, resource, previous }: ViewChange): boolean {
