@@ -1,7 +1,8 @@
 /**
  * The links between members of an etcd cluster as relays on loopback, so that one member can be cut
  * off: what goes to it, and what comes from it, stops until the link is mended. Who dials is told
- * by the header that members send to each other.
+ * by the header that members send to each other. A lease's renewal that a member passes on to the
+ * leader has none: it arrives unless that leader is cut off.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from '../harness/control-plane.js';
@@ -59,39 +60,41 @@ export class PeerLinks {
     for (const link of this.#links) link.end();
   }
 
-  #isCut({ from, to }: Pick<Link, 'from' | 'to'>): boolean {
-    return this.#cut.has(to) || (from === undefined ? this.#cut.size > 0 : this.#cut.has(from));
+  #isCut({ fromId, to }: Pick<Link, 'fromId' | 'to'>): boolean {
+    const from = this.#ids.get(fromId ?? '');
+    return this.#cut.has(to) || (from !== undefined && this.#cut.has(from));
   }
 
   #relay(to: number, socket: Socket): void {
-    socket.on('error', () => socket.destroy());
-    socket.once('data', (first) => {
-      const id = /^x-server-from: *([0-9a-f]+)/im.exec(first.toString('latin1'))?.[1];
-      const from = id === undefined ? undefined : this.#ids.get(id);
-      const port = this.inner[to];
-      if (port === undefined || this.#isCut({ from, to })) {
-        socket.destroy();
-        return;
-      }
-      const onward = connect(port, '127.0.0.1');
-      const end = (): void => {
+    const port = this.inner[to];
+    if (port === undefined) throw new Error(`there is no member ${to}`);
+    const onward = connect(port, '127.0.0.1');
+    const link: Link = {
+      to,
+      fromId: undefined,
+      end: () => {
         socket.destroy();
         onward.destroy();
         this.#links.delete(link);
-      };
-      const link: Link = { from, to, end };
-      this.#links.add(link);
-      onward.on('error', end).on('close', end);
-      socket.on('close', end);
-      onward.write(first);
-      socket.pipe(onward);
-      onward.pipe(socket);
+      },
+    };
+    this.#links.add(link);
+    for (const end of [socket, onward]) end.on('error', link.end).on('close', link.end);
+    socket.on('data', (chunk) => {
+      link.fromId ??= sender.exec(chunk.toString('latin1'))?.[1];
+      if (this.#isCut(link)) link.end();
+      else onward.write(chunk);
     });
+    onward.pipe(socket);
   }
 }
 
+/** The header by which a member says its id, in its raft's requests. */
+const sender = /^x-server-from: *([0-9a-f]+)/im;
+
 interface Link {
-  readonly from: number | undefined;
+  /** The id of who dialled, once it said so: a link may begin with requests that don't. */
+  fromId: string | undefined;
   readonly to: number;
   readonly end: () => void;
 }

@@ -25,7 +25,11 @@ export interface EtcdOptions {
 }
 
 const startDeadlineMs = 30_000;
-const limits = ['--max-txn-ops=10000', '--max-request-bytes=16777216', '--log-level=error'];
+/** The limits that the store needs; `--pre-vote` is what etcd does by itself from 3.5 on. */
+const flags = [
+  ...['--max-txn-ops=10000', '--max-request-bytes=16777216', '--pre-vote'],
+  '--log-level=error',
+];
 
 /** One member. */
 export class EtcdMember {
@@ -199,6 +203,6 @@ function memberArgs(parts: {
           `--trusted-ca-file=${tls.ca}`,
           '--client-cert-auth',
         ]),
-    ...limits,
+    ...flags,
   ];
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../server/src/reconcile/clock.js';
-import type { Services } from '../../server/src/store/etcd/client.js';
+import type { CallOptions, Services } from '../../server/src/store/etcd/client.js';
 import { unavailable } from '../../server/src/store/etcd/errors.js';
 import { encode } from '../../server/src/store/etcd/layout.js';
 import type { LeaseStore } from '../../server/src/store/etcd/leadership.js';
@@ -106,8 +106,8 @@ export function leaseStore(
     await rest(way.delayMs());
     return result;
   };
-  const call = <T>(make: (services: Services, options: { timeoutMs: number }) => Promise<T>) =>
-    make(servicesOf(leases, ask), { timeoutMs: callTimeoutMs });
+  const call = <T>(make: (services: Services, options: CallOptions) => Promise<T>) =>
+    make(servicesOf(leases, ask), { timeoutMs: callTimeoutMs, headers: {} });
   return {
     client: { once: call, repeat: call },
     layout: { leader: encode('leader') },

@@ -62,6 +62,8 @@ const restMs = 100;
 /** etcd closes connections that are pinged more often than each five seconds. */
 const pingIntervalMs = 6_000;
 const pingTimeoutMs = 1_500;
+/** A member without a leader says so at once, and ends a stream, instead of falling silent. */
+const needsLeader = { hasleader: 'true' } as const;
 /** A big transaction in many streams needs more than Node's 10 MB. */
 const sessionMemoryMb = 256;
 
@@ -106,7 +108,7 @@ export class EtcdClient {
   async once<T>(call: (services: Services, options: CallOptions) => Promise<T>): Promise<T> {
     const at = this.#at;
     try {
-      return await call(this.#member(at), { timeoutMs: attemptMs });
+      return await call(this.#member(at), { timeoutMs: attemptMs, headers: needsLeader });
     } catch (cause) {
       if (!isRefusal(cause) && !(cause instanceof LimiError)) this.#failed(at);
       throw cause;
@@ -120,8 +122,7 @@ export class EtcdClient {
     try {
       const responses: AsyncIterable<WatchResponse> = this.#member(at).watch.watch(requests, {
         signal: turn,
-        // A member that is cut off from the others ends the stream instead of falling silent.
-        headers: { hasleader: 'true' },
+        headers: needsLeader,
       });
       yield* responses;
     } catch (cause) {
@@ -180,6 +181,7 @@ export class EtcdClient {
 /** What each call is given. */
 export interface CallOptions {
   readonly timeoutMs: number;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 function connect(endpoint: string, tls: EtcdTls | undefined, timers: Timers): Member {

@@ -33,7 +33,7 @@ export interface EtcdLeadershipOptions {
 
 const leaseSecondsDefault = 8;
 /** The lease is renewed this often within its time. */
-const renewalsOfLease = 5;
+const renewalsOfLease = 8;
 /** How long before its end a lease counts as over: an effect that was begun is over by then. */
 const marginOfLease = 0.3;
 const pollMs = 500;

@@ -37,13 +37,14 @@ export function withPlainUnary({ session, timers, transport }: UnaryOptions): Tr
       method: DescMethodUnary<I, O>,
       _signal: AbortSignal | undefined,
       timeoutMs: number | undefined,
-      _header: Parameters<Transport['unary']>[3],
+      header: Parameters<Transport['unary']>[3],
       input: MessageInitShape<I>,
     ): Promise<UnaryResponse<I, O>> {
       const message = toBinary(method.input, create(method.input, input));
       const path = `/${method.parent.typeName}/${method.name}`;
+      const sent = { ...Object.fromEntries(new Headers(header)), ...headers };
       const answer = await within(timers, timeoutMs ?? timeoutDefaultMs, async (onStream) => {
-        const stream = await session.request('POST', path, headers, {});
+        const stream = await session.request('POST', path, sent, {});
         onStream(stream);
         return exchange(stream, message);
       });
