@@ -98,9 +98,11 @@ it('counts a node as connected for a lease after it was last heard of, and says 
   await agent.heartbeat();
   clock.advance(10_000);
   expect(hub.isConnected('n1')).toBe(true);
+  expect(hub.canAsk('n1')).toBe(true);
   changes.length = 0;
   agent.end.abort();
   await pending;
+  expect(hub.canAsk('n1')).toBe(false);
   clock.advance(6_000);
   expect(hub.isConnected('n1')).toBe(false);
   expect(changes).toContain('n1');

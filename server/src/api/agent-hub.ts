@@ -116,9 +116,9 @@ export class AgentHub {
     return state !== undefined && this.#options.clock.nowMs() < state.heardMs + this.#leaseMs;
   }
 
-  /** Whether the node's agent has a stream, by which it can be asked for something. */
+  /** Whether the node's agent has a stream on which it was heard of within the lease. */
   canAsk(nodeId: string): boolean {
-    return this.#nodes.get(nodeId)?.session !== undefined;
+    return this.isConnected(nodeId) && this.#nodes.get(nodeId)?.session !== undefined;
   }
 
   /** When the node's agent was last heard of, in milliseconds since 1970; 0 for never. */

@@ -39,10 +39,10 @@ import { createJudge, createReport } from '../reconcile/report.js';
 import type { Telemetry } from '../telemetry.js';
 import type { Tracing } from '../tracing.js';
 import { Causes } from '../view/causes.js';
-import type { View } from '../view/view.js';
 import type { OvsdbApi } from '../wire/ovsdb/api.js';
 import type { Northbound } from '../wire/ovsdb/northbound.js';
 import type { Southbound } from '../wire/ovsdb/southbound.js';
+import { agentLinks } from './agent-links.js';
 
 /** What the control part is made of. */
 export interface ControlOptions {
@@ -89,7 +89,7 @@ export function startControl(options: ControlOptions): Control {
     write: (nodeId, observations) => writer.writeObservations(nodeId, observations, judge),
     onChange: poke,
   });
-  const links = linksOf({ hub, forced, view });
+  const links = agentLinks({ hub, forced, lookup: view, clock });
   const failures = new FailureLog(log, view);
   const usageOf = (project: string) => context.usage.of(project);
   const projects = new ProjectControlDriver({ usageOf, clock, poke });
@@ -140,25 +140,6 @@ function followAll({ view, types }: ApiContext, follow: (change: ViewChange) => 
     }
   }
   return view.onChange(follow);
-}
-
-/** What the drivers know of the agents: the hub's knowledge, and what an operator forced. */
-function linksOf(parts: {
-  readonly hub: Pick<AgentHub, 'canAsk' | 'isConnected' | 'lastHeardMs' | 'isRemoved'>;
-  readonly forced: { has(id: string): boolean };
-  readonly view: View;
-}): NodeLinks {
-  const { hub, forced, view } = parts;
-  return {
-    isConnected: (nodeId) => hub.isConnected(nodeId),
-    lastHeardMs: (nodeId) => hub.lastHeardMs(nodeId),
-    isRemoved: (nodeId, key) =>
-      hub.isRemoved(nodeId, key) ||
-      // Who can be asked is: a record that is gone at once would leave what is on a healthy host.
-      (forced.has(key.id) && !hub.canAsk(nodeId)) ||
-      // A node that was removed has nothing any more that anybody could ask for.
-      view.get('node', nodeId) === undefined,
-  };
 }
 
 /** The driver of nodes, whose inventory has their rows in OVN's southbound. */

@@ -188,7 +188,10 @@ function deleteCommand(cli: Cli): Command {
     .description('delete resources and wait until they are gone')
     .argument('<type>', 'a type such as vm, or type/name')
     .argument('[names...]', 'names or ids')
-    .option('--force', "remove them even where their node can't be asked")
+    .option(
+      '--force',
+      "remove them even where their node can't be asked, or doesn't do it within 30 s",
+    )
     .option('--no-wait', 'only request the deletion')
     .addOption(timeoutOption())
     .action(async (type: string, names: string[], options: DeleteOptions) => {
