@@ -106,16 +106,26 @@ export const victims: readonly Victim[] = [
     async later(fleet, guest) {
       const { id, host } = guest;
       await fleet.onHost(host.name, `dd if=/dev/zero of=${pools}/filler bs=1M || true`);
-      const end = 'bs=1M seek=900 count=64 conv=fsync';
-      const writing = guest.run(`dd if=/dev/zero of=/dev/vda ${end}`);
+      const isHalted = async () => (await virsh(host, 'domstate', id)).trim() === 'paused';
+      const write = () =>
+        guest.run('dd if=/dev/zero of=/dev/vda bs=1M seek=900 count=64 conv=fsync');
+      // What the guest writes by itself may halt it before it hears of this.
+      const writing = write().then(
+        () => 'written',
+        async (cause: unknown) => {
+          if (await isHalted()) return 'halted';
+          throw cause;
+        },
+      );
       await Promise.race([
-        writing.then(() => Promise.reject(new Error('the guest wrote to a disk that is full'))),
-        until('the guest is halted', noticeDeadlineMs, async () =>
-          (await virsh(host, 'domstate', id)).trim() === 'paused' ? true : undefined,
-        ),
+        writing.then((end) => {
+          if (end === 'written') throw new Error('the guest wrote to a disk that is full');
+        }),
+        until('the guest is halted', noticeDeadlineMs, async () => (await isHalted()) || undefined),
       ]);
       await fleet.onHost(host.name, `rm ${pools}/filler`);
-      await writing;
+      await until('it goes on', noticeDeadlineMs, async () => !(await isHalted()) || undefined);
+      if ((await writing) === 'halted') await write();
     },
     async restore(fleet) {
       for (const { name } of fleet.installation.status.nodes) {
